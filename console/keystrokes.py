@@ -12,8 +12,12 @@ from textual.app import App
 from textual.widgets import Input
 
 from console.screens.calm import CalmScreen
+from console.screens.type_ahead import TypeAheadScreen
 from widgets.form import Form
 from widgets.value_input import ValueInput
+
+_NEVER_WAIT = ("close", "app.halt", "app.save_screen")
+"""Actions of a dialog that need nothing of what it shows."""
 
 
 class KeystrokesApp(App[None]):
@@ -40,6 +44,8 @@ class KeystrokesApp(App[None]):
             focused = self.focused
         if isinstance(focused, (Form, ValueInput)) and focused.take(event):
             return True
+        if self._waits(event):
+            return True
         await self._run_bindings(event.key)
         return True
 
@@ -53,3 +59,15 @@ class KeystrokesApp(App[None]):
                 for binding in bindings.key_to_bindings.get(key, ()):
                     if binding.priority == priority and await self.run_action(binding.action, node):
                         return
+
+    def _waits(self, event: events.Key) -> bool:
+        """Whether it is kept until what it is meant for is there."""
+        screen = self.screen
+        if not isinstance(screen, TypeAheadScreen) or screen.typed_ahead is None:
+            return False
+        for _, bindings in screen._binding_chain:
+            for binding in bindings.key_to_bindings.get(event.key, ()):
+                if binding.priority or binding.action in _NEVER_WAIT:
+                    return False
+        screen.typed_ahead.append(event)
+        return True

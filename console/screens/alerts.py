@@ -133,7 +133,6 @@ class AlertsScreen(Editor):
 
     def __init__(self, link: AlertsLink, make: Callable[[], None]) -> None:
         self._table = AlertsGrid()
-        self._table.empty = "asking the engine…"
         super().__init__("Alerts", self._table)
         self._link, self._make = link, make
         self._rows: dict[str, AlertRow] = {}
@@ -147,9 +146,7 @@ class AlertsScreen(Editor):
         rows = await self._link.alerts()
         self._rows = {row.id: row for row in rows}
         self.fields = {row.id: Field("flag", "on" if row.on else "off", row.text) for row in rows}
-        self._table.empty = AlertsGrid.EMPTY
         self._table.show(rows)
-        self._table.refresh()
 
     def commit(self, key: str, value: Value) -> Awaitable[Reply]:
         return self._link.switch_alert(key, bool(value))

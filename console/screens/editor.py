@@ -14,6 +14,7 @@ from textual.widgets import Input
 from console.export_files import Export
 from console.screens.modal import Modal
 from console.screens.moving import PAGES, STEPS, TAKEN
+from console.screens.type_ahead import TypeAheadScreen
 from console.table_csv import grid_csv
 from engine.api.protocol import ParamValue, Reply
 from engine.errors import LinkError
@@ -70,7 +71,7 @@ def parse(kind: str, text: str) -> Value:
     return text
 
 
-class Editor(Modal[None], inherit_bindings=True):
+class Editor(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
     """Subclasses fill ``grid`` and ``fields`` in ``load`` and send in ``commit``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -102,6 +103,7 @@ class Editor(Modal[None], inherit_bindings=True):
         super().__init__()
         self._title = title
         self.grid = grid
+        grid.say_empty("asking the engine…")
         self.fields: dict[str, Field] = {}
         self.editing = ""
         """The key of the value that is typed now."""
@@ -166,10 +168,14 @@ class Editor(Modal[None], inherit_bindings=True):
         try:
             await self.load()
         except LinkError as error:
+            self.forget_keys()
+            self.grid.say_empty(type(self.grid).EMPTY)
             self.say(str(error), "bad")
         else:
+            self.grid.say_empty(type(self.grid).EMPTY)
             self._dialog.styles.max_height = min(len(self.fields) + _AROUND, 36)
             self.show_detail()
+            self.act_on_keys()
 
     # --- keys ------------------------------------------------------------------------------------
 

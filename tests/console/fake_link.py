@@ -90,6 +90,8 @@ class FakeLink:
         """The text of every reply, unless it is empty."""
         self.gate: asyncio.Event | None = None
         """When set, commands wait for it."""
+        self.values_gate: asyncio.Event | None = None
+        """When set, the weights and strategies' settings wait for it."""
         self.models_gate: asyncio.Event | None = None
         """When set, the models wait for it."""
         self.watched: list[Watch] = []
@@ -182,7 +184,7 @@ class FakeLink:
         return self.rules.remove(id, "console")
 
     async def strategy(self, name: str) -> StrategyDetail:
-        self._fail()
+        await self._values_come()
         if name not in self.details:
             raise LinkError(f"unknown strategy {name}")
         return self.details[name]
@@ -205,8 +207,13 @@ class FakeLink:
     async def reload_strategies(self) -> Reply:
         return await self._command("reload strategies", text="read 2 files: mondays is new")
 
-    async def weights(self) -> BlendWeights:
+    async def _values_come(self) -> None:
+        if self.values_gate is not None:
+            await self.values_gate.wait()
         self._fail()
+
+    async def weights(self) -> BlendWeights:
+        await self._values_come()
         return self.blend_weights
 
     async def set_weights(self, patch: WeightsPatch) -> Reply:

@@ -193,6 +193,53 @@ async def test_keys_that_are_typed_do_not_walk_and_h_halts_while_a_number_is_typ
     assert link.sent == [("risk", "halted")]
 
 
+async def test_keys_wait_for_the_values_that_they_are_meant_for() -> None:
+    """As on a slow line: the dialog is there before the engine has told its values."""
+    link = FakeLink()
+    link.values_gate = asyncio.Event()
+    async with desk(link) as (app, pilot):
+        await press(pilot, "5", "w", "j", "enter", "2", "5", "enter")
+        assert isinstance(app.screen, WeightsScreen) and not app.screen.fields and link.sent == []
+        assert app.screen.grid.empty == "asking the engine…"
+        link.values_gate.set()
+        await until(pilot, lambda: bool(link.sent))
+        await press(pilot, "j", "enter")
+        assert typed(app) == "15", "the row after it"
+    assert link.sent == [("weights", WeightsPatch(speed=25.0))]
+
+
+async def test_keys_that_wait_hinder_neither_a_halt_nor_esc() -> None:
+    link = FakeLink()
+    link.values_gate = asyncio.Event()
+    async with desk(link) as (app, pilot):
+        await press(pilot, *TREND, "j", "enter", "9", "enter", "H")
+        assert link.sent == [("risk", "halted")]
+        await press(pilot, "escape")
+        assert app.screen is app.desk
+        link.values_gate.set()
+        await press(pilot, "j")
+        assert app.screen is app.desk
+    assert link.sent == [("risk", "halted")], "they went with their dialog"
+
+
+async def test_keys_whose_values_never_came_do_nothing() -> None:
+    link = FakeLink()
+    link.fault = LinkError("the engine does not answer")
+    async with desk(link) as (app, pilot):
+        await press(pilot, *TREND, "space")
+        link.values_gate = asyncio.Event()
+        await press(pilot, "escape", *TREND[3:], "space")
+        link.values_gate.set()
+        await until(pilot, lambda: "the engine does not answer" in text_of(app))
+        link.fault = None
+        assert isinstance(app.screen, StrategyScreen)
+        app.screen.refresh_values()
+        await until(pilot, lambda: bool(cells(app)))
+        assert link.sent == []
+        await press(pilot, "j", "enter")
+        assert typed(app) == "1"
+
+
 async def test_keys_that_come_together_act_in_their_order() -> None:
     """As from a paste, a slow line or a program: nothing is waited for between two keys."""
     link = FakeLink()
