@@ -14,3 +14,8 @@ class Box(Vertical):
         self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True
     ) -> bool:
         return super()._size_updated(size, virtual_size, container_size, layout=False)
+
+
+class SeenThrough(Box):
+    """Is drawn where it has something in it, and nowhere else: room kept for what comes and goes, so that
+    nothing around it has to be placed anew."""

@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label
 
-from widgets.box import Box
+from widgets.box import Box, SeenThrough
 from widgets.cells import fit, printable
 from widgets.lines import FixedLines, Line
 from widgets.value_input import ValueInput
@@ -130,16 +130,22 @@ class CommandInput(ValueInput):
         """It has the focus whenever it is seen: to look its styles up for either took milliseconds."""
 
 
-class CommandPlace(Box):
-    """Where the line opens, at the foot of its screen, which keeps its own layout.
+class CommandPlace(SeenThrough):
+    """Where the line opens, at the foot of its screen: as high as it may become.
 
     What is mounted into a screen itself has all of the screen drawn anew.
     """
 
-    DEFAULT_CSS = "CommandPlace { layer: over; dock: bottom; width: 100%; height: auto; }"
+    DEFAULT_CSS = f"""
+    CommandPlace {{
+        layer: over; dock: bottom;
+        width: 100%; height: {MOST_ROWS + 2}; max-height: 100%;
+        align: left bottom;
+    }}
+    """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(id="command-place")
         self.line = CommandLine()
 
     def compose(self) -> ComposeResult:

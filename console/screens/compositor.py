@@ -14,6 +14,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from console.screens.confined import merged
+from widgets.box import SeenThrough
 from widgets.frame_lines import SIDE, FrameLines
 
 Span = tuple[int, int, int]
@@ -52,6 +53,15 @@ class DeskCompositor(Compositor):
                 within = whole[1].union(part.walk_children(Widget, with_self=True))
                 return whole[0], (self.widgets - within) | widgets
         return super()._arrange_root(root, size, visible_only)
+
+    @property
+    def visible_widgets(self) -> dict[Widget, tuple[Region, Region]]:
+        if self._visible_widgets is None:
+            seen = super().visible_widgets.items()
+            self._visible_widgets = {
+                widget: place for widget, place in seen if not isinstance(widget, SeenThrough)
+            }
+        return self._visible_widgets
 
     def render_partial_update(self) -> ChopsUpdate | None:
         screen = self.size.region

@@ -56,3 +56,4 @@ async def test_what_is_around_a_part_stands_as_it_stood(
         await pilot.press(*_WALK[:8])
     assert wrong == []
     assert {"strategies", "panes"} & set(parts), "nothing kept to its part"
+    assert "command-place" in parts, "all of the desk was placed for a line at its foot"
