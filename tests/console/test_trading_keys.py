@@ -284,6 +284,7 @@ async def test_the_account_is_asked_for_only_where_its_totals_are_seen() -> None
 
     async def questions(app: DeskApp, pilot: Pilot[None]) -> int:
         """Of two frames, long after the last question."""
+        await until(pilot, lambda: not app._asking)  # a frame of the app's own may just have asked
         before = asked
         app._asked_at.clear()
         for _ in range(2):
@@ -301,3 +302,31 @@ async def test_the_account_is_asked_for_only_where_its_totals_are_seen() -> None
         assert await questions(app, pilot) == 0, "the display is frozen"
         await press(pilot, "f")
         assert await questions(app, pilot) == 1
+
+
+async def test_a_resume_is_of_the_state_that_was_asked_about() -> None:
+    """The desk halted itself behind the question whether to go up from REDUCING."""
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        link.on_message(StateFrame(full=False, status=sample.status(1, risk_state="reducing")))
+        app.paint()
+        await press(pilot, "A", "down")
+        link.on_message(StateFrame(full=False, status=sample.status(2, risk_state="halted")))
+        await press(pilot, "enter")
+        assert link.sent == []
+        assert "NOT SENT: the desk is HALTED by now: A asks again" in toasts(app)
+        await press(pilot, "A", "down", "down", "enter")
+    assert link.sent == [("risk", "active")]
+
+
+async def test_a_question_about_a_position_follows_it() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, "3", "x")
+        assert isinstance(app.screen, CloseScreen)
+        row = app.view.positions[BTC]
+        for quantity, says in (("-0.5", "▼ SHORT 0.5 BTC-USD"), ("0", "nothing is held")):
+            changed = msgspec.structs.replace(row, quantity=quantity)
+            link.on_message(StateFrame(full=False, status=sample.status(1), positions=(changed,)))
+            await until(pilot, lambda says=says: says in text_of(app))  # type: ignore[misc]
+        assert app.screen.choices.choices[1].detail == "buy 0.5 at the market"
