@@ -9,6 +9,11 @@ only, and no depth.
 - A quote without a bid or an offer comes with price 0: it is none. Sizes are shares; they were round lots of
   100 until 2025-11-03, when the exchanges' consolidated feeds changed.
 - A trade that is cancelled or corrected later was told already: this is noted and told, and not undone.
+- The consolidated feed (…/v2/sip) also tells prints that are no price of the moment: averages, prices agreed
+  elsewhere or earlier, trades told late; and the official open and close, which tell an auction that was
+  printed before once more, with all of its volume. They are skipped. Which these are is in the table of
+  https://docs.alpaca.markets/docs/market-data-faq#how-are-bars-aggregated; odd lots, which it leaves out of
+  prices too, are trades of the moment here.
 """
 
 from __future__ import annotations
@@ -49,6 +54,10 @@ _WARNINGS = {
 }
 """The same of what the connection survives."""
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+_NO_PRICES = frozenset("CGHMNPQRUVWZ479")
+"""Conditions of trades that are no price of the moment, on every tape."""
+_AVERAGE, _NASDAQ = "B", "C"
+"""One more, which on the tape of Nasdaq's shares stands for trades that were bunched."""
 
 
 class _Message(msgspec.Struct, tag_field="T", gc=False):
@@ -62,6 +71,8 @@ class _Trade(_Message, tag="t"):
     t: str
     i: TradeId = -1
     x: str = ""
+    c: list[str] | None = None
+    z: str = ""
 
 
 class _Quote(_Message, tag="q"):
@@ -164,6 +175,14 @@ def trade_id(number: int, exchange: str) -> int:
     return number << 5 | letter if 0 <= number < 1 << 58 else -1
 
 
+def is_price(conditions: Sequence[str] | None, tape: str) -> bool:
+    """Whether a trade of these conditions was made at a price of the moment."""
+    if not conditions:
+        return True
+    averaged = _AVERAGE in conditions and tape != _NASDAQ
+    return not averaged and _NO_PRICES.isdisjoint(conditions)
+
+
 def shares(size: float, event_ns: int) -> float:
     """Of a quote."""
     return size if event_ns >= _SHARES_NS else size * _ROUND_LOT
@@ -234,7 +253,9 @@ class AlpacaDecoder(VenueDecoder):
                 out.append(Quote(symbol, message.bp, bid_size, message.ap, ask_size, at, recv_ns))
         elif isinstance(message, _Trade):
             symbol, number = self._symbol(message.S), trade_id(message.i, message.x)
-            if symbol:
+            if not is_price(message.c, message.z):
+                self.skipped += 1
+            elif symbol:
                 at = rfc3339_ns(message.t)
                 out.append(Trade(symbol, number, message.p, message.s, 0, at, recv_ns))
         elif isinstance(message, _Bar):

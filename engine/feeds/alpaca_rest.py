@@ -19,7 +19,7 @@ from engine.alpaca_keys import KEY, SECRET, Keys, keys_of
 from engine.config import FeedConfig
 from engine.errors import ConfigError
 from engine.events import NS, Candle, Quote, Trade
-from engine.feeds.alpaca import AlpacaDecoder, shares, trade_id
+from engine.feeds.alpaca import AlpacaDecoder, is_price, shares, trade_id
 from engine.feeds.base import Amount, InstrumentSpec, Price, Request, Traded, TradeId
 from engine.feeds.candles import settled
 from engine.feeds.timestamps import rfc3339_ns
@@ -61,6 +61,8 @@ class _RestTrade(msgspec.Struct):
     i: TradeId = -1
     x: str = ""
     u: str = ""
+    c: list[str] | None = None
+    z: str = ""
 
 
 class _RestTrades(msgspec.Struct):
@@ -240,7 +242,7 @@ class Alpaca(NativeVenue):
         return self._stocks("trades", (native,), ("sort", "desc"), ("limit", str(_RECENT)))
 
     def parse_trades(self, native: str, body: bytes, recv_ns: int) -> list[Trade]:
-        """In order of time, without what was cancelled."""
+        """In order of time, without what was cancelled, and what is no price of the moment."""
         rows = (_rest_trades(body).trades or {}).get(native, [])
         trades = [
             Trade(
@@ -253,7 +255,7 @@ class Alpaca(NativeVenue):
                 recv_ns,
             )
             for row in rows
-            if row.u not in _VOID
+            if row.u not in _VOID and is_price(row.c, row.z)
         ]
         return sorted(trades, key=lambda trade: trade.event_ns)
 

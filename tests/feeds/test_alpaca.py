@@ -82,6 +82,34 @@ def test_a_quote_without_a_side_is_none_and_old_sizes_are_lots() -> None:
     assert isinstance(old, Quote) and (old.bid_size, old.ask_size) == (10_000.0, 400.0)
 
 
+@pytest.mark.parametrize(
+    ("conditions", "tape", "price"),
+    [
+        (None, "", True),
+        (["@"], "C", True),
+        ([" ", "F", "T", "I"], "A", True),
+        (["@", "B"], "C", True),
+        ([" ", "B"], "A", False),
+        ([" ", "4", "B"], "B", False),
+        (["@", "W"], "C", False),
+        (["@", "6", "X"], "C", True),
+        (["M"], "C", False),
+        (["@", "T", "U"], "C", False),
+        (["@", "4", "I"], "C", False),
+    ],
+)
+def test_a_trade_that_is_no_price_of_the_moment_is_none(
+    conditions: list[str] | None, tape: str, price: bool
+) -> None:
+    decoder = AlpacaDecoder(["AAPL"])
+    told = TRADE | {"c": conditions, "z": tape}
+    assert [type(event) for event in decoded(decoder, frame(told))] == [Trade] * price
+    assert decoder.skipped == (not price) and not decoder.malformed
+    row = {key: told[key] for key in ("t", "p", "s", "i", "x", "c", "z")}
+    body = json.dumps({"trades": {"AAPL": [row]}}).encode()
+    assert len(Alpaca(FeedConfig(symbols=("AAPL",)), KEYS).parse_trades("AAPL", body, 1)) == price
+
+
 def test_one_wrong_message_costs_the_others_nothing() -> None:
     decoder = AlpacaDecoder()
     wrong: list[dict[str, Any]] = [{"p": 0}, {"p": -1}, {"s": -5}, {"s": 0}, {"p": "1"}, {"t": "yesterday"}]
