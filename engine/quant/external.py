@@ -44,15 +44,14 @@ class Judged(NamedTuple):
     """Why entries are blocked, "" when they are not."""
 
 
-def request(symbol: str, bars: npt.NDArray[np.float64], start_ns: int, step_ns: int, now_ns: int) -> bytes:
+def request(symbol: str, bars: npt.NDArray[np.float64], open_ns: npt.NDArray[np.int64], now_ns: int) -> bytes:
     """The body that asks for ``symbol``.
 
-    ``bars``: (n, 5 or more) of open, high, low, close, volume, oldest first; the newest began at
-    ``start_ns``, each lasts ``step_ns``.
+    ``bars``: (n, 5 or more) of open, high, low, close, volume, oldest first; ``open_ns``: when each began.
     """
-    first_ns = start_ns - (len(bars) - 1) * step_ns
     candles = tuple(
-        Candle((first_ns + number * step_ns) // _MS, *row) for number, row in enumerate(bars[:, :5].tolist())
+        Candle(began_ns // _MS, *row)
+        for began_ns, row in zip(open_ns.tolist(), bars[:, :5].tolist(), strict=True)
     )
     return _ENCODER.encode(SignalsRequest(symbol, candles, now_ns // _MS))
 

@@ -13,8 +13,9 @@ from engine.api.protocol import FeedRow
 from engine.config import Config, NewsConfig, QuantServerConfig, SourceConfig
 from engine.errors import ConfigError
 from engine.events import NS, ContextEvent, FeedState, Signal
-from engine.feature_table import Floats
+from engine.feature_table import Floats, Integers
 from engine.features.engine import FeatureEngine
+from engine.features.look_back import LookBack
 from engine.feeds.backoff import Backoff
 from engine.feeds.base import FeedStats, Watched
 from engine.feeds.context import binance_futures, deribit, external_server, fear_greed, news
@@ -39,21 +40,22 @@ LEAST_BARS = 2
 
 C = TypeVar("C", bound=SourceConfig | NewsConfig)
 
-Bars = Callable[[str, int], tuple[Floats, int] | None]
-"""A symbol's last bars (n, 6), oldest first, at most so many, and when the newest began; None without any."""
+Bars = Callable[[str, int], tuple[Floats, Integers] | None]
+"""A symbol's last bars (n, 6), oldest first, at most so many, and when each began; None without any."""
 
 log = logging.getLogger("engine.context")
 
 
 def desk_bars(features: FeatureEngine, instruments: Instruments) -> Bars:
     """The live bars of a desk, as ContextFeeds asks for them."""
+    back = LookBack(features)
 
-    def bars(symbol: str, count: int) -> tuple[Floats, int] | None:
+    def bars(symbol: str, count: int) -> tuple[Floats, Integers] | None:
         instrument = instruments.get(symbol)
         if instrument is None:
             return None
-        found = features.bars(instrument.index, count)
-        return (found, features.row(instrument.index).bar_start_ns) if len(found) else None
+        found = back.bars(instrument.index, count)
+        return (found.values, found.open_ns) if len(found.open_ns) else None
 
     return bars
 
@@ -92,7 +94,6 @@ class ContextFeeds:
         self._clock = clock
         self._symbols = symbols
         self._bars = bars
-        self._bar_ns = round(config.features.bar_s * NS)
         self._on_signals = on_signals
         self._on_block = on_block
         self._modules = ContextSet()
@@ -168,8 +169,7 @@ class ContextFeeds:
         found = self._bars(symbol, count)
         if found is None or len(found[0]) < LEAST_BARS:
             return None
-        bars, start_ns = found
-        return external.request(symbol, bars, start_ns, self._bar_ns, self._clock())
+        return external.request(symbol, *found, self._clock())
 
     def _answered(self, symbol: str, body: bytes, name: str, config: QuantServerConfig) -> None:
         """Raises ValueError for an answer that is refused."""

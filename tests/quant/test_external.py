@@ -22,10 +22,11 @@ def judged(signals: dict[str, object]):  # type: ignore[no-untyped-def]
 
 def test_candles_are_sent_oldest_first_with_their_times() -> None:
     bars = np.array([[1, 3, 0.5, 2, 10, 1.5], [2, 4, 1.5, 3, 20, 2.5]])
-    body = msgspec.json.decode(request("x:A", bars, NOW, 5 * NS, NOW + 6 * NS), type=SignalsRequest)
+    opens = np.array([NOW - 500 * NS, NOW])  # nothing traded in between
+    body = msgspec.json.decode(request("x:A", bars, opens, NOW + 6 * NS), type=SignalsRequest)
     assert body.symbol == "x:A"
     assert body.timestamp == 1_700_000_006_000
-    assert [candle.timestamp for candle in body.candles] == [1_699_999_995_000, 1_700_000_000_000]
+    assert [candle.timestamp for candle in body.candles] == [1_699_999_500_000, 1_700_000_000_000]
     newest = body.candles[1]
     assert (newest.open, newest.high, newest.low, newest.close, newest.volume) == (2, 4, 1.5, 3, 20)
 

@@ -27,6 +27,7 @@ from tests.feeds.context.server import LoopbackServer, hang, says, until
 NOW = 1_700_000_013 * NS
 SYMBOLS = ("binance:BTCUSDT", "simulated:ETH-USD")
 BARS = np.column_stack([np.linspace(100, 110, 30)] * 4 + [np.ones(30), np.full(30, np.nan)])
+OPENS = NOW - NS * np.arange(30, 0, -1)
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ class Desk:
             config,
             clock=lambda: NOW,
             symbols=lambda: SYMBOLS,
-            bars=lambda symbol, count: (BARS[-count:], NOW - NS) if symbol in SYMBOLS else None,
+            bars=lambda symbol, count: (BARS[-count:], OPENS[-count:]) if symbol in SYMBOLS else None,
             on_signals=self.signals.extend,
             on_block=lambda *block: self.blocks.append(block),
             token=token,
@@ -78,22 +79,23 @@ async def running(desk: Desk) -> AsyncIterator[None]:
             await task
 
 
-def test_the_desks_own_bars_with_the_time_of_the_newest() -> None:
-    features, instruments = FeatureEngine(FeaturesConfig()), Instruments()
+def test_the_desks_own_bars_with_their_times_across_a_hole() -> None:
+    features, instruments = FeatureEngine(FeaturesConfig(max_fill_bars=1)), Instruments()
     for symbol in SYMBOLS:
         assert features.add_symbol(symbol) == instruments.add(symbol).index
     bars = desk_bars(features, instruments)
     assert bars("nosuch:X", 5) is None
     assert bars(SYMBOLS[0], 5) is None, "no bar yet"
-    ticks = block(*(tick(number + 0.5, 100 + number, 1) for number in range(10)))
+    seconds = (*range(6), *range(1_000, 1_004))
+    ticks = block(*(tick(second + 0.5, 100 + number, 1) for number, second in enumerate(seconds)))
     position = 0
     while position < len(ticks):
         _, position, _ = features.feed(ticks, position, len(ticks))
     found = bars(SYMBOLS[0], 5)
     assert found is not None
-    table, newest_ns = found
-    assert table[:, 3].tolist() == [104.0, 105.0, 106.0, 107.0, 108.0]
-    assert newest_ns == T0 + 8 * NS
+    table, opens = found
+    assert table[:, 3].tolist() == [105.0, 105.0, 106.0, 107.0, 108.0]
+    assert [(open_ns - T0) // NS for open_ns in opens.tolist()] == [5, 6, 1_000, 1_001, 1_002]
 
 
 async def test_the_default_desk_asks_nobody() -> None:

@@ -158,8 +158,8 @@ def test_a_time_beyond_any_calendar_is_told() -> None:
 def test_one_engine_can_be_the_quant_server_of_another() -> None:
     """What is asked and what is answered fit each other, over the wire and back."""
     bars = np.array([(c.open, c.high, c.low, c.close, c.volume, math.nan) for c in candles(200)])
-    newest_ns = (START_MS + 199_000) * 1_000_000
-    wire = external.request("binance:BTCUSDT", bars, newest_ns, NS, NOW)
+    opens = np.array([candle.timestamp for candle in candles(200)]) * 1_000_000
+    wire = external.request("binance:BTCUSDT", bars, opens, NOW)
     request = msgspec.json.decode(wire, type=SignalsRequest)
     ticks = itertools.count(0, 1_000_000)
     reply = answer(request, CONFIG, None, timer=lambda: next(ticks), now_ns=NOW)
