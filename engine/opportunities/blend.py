@@ -19,7 +19,7 @@ count: nothing that one source says can spoil a blend.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -157,11 +157,12 @@ class Blender:
         """Take scores without reasons, (sources, symbols), of the sources ``columns``; NaN is none."""
         hold(indices, ns, columns, ttl_ns, scores, confidences, self._held)
 
-    def drop_source(self, source: str) -> None:
-        """Forget the signals of a source that was switched off."""
+    def drop_source(self, source: str, kept: Collection[str] = ()) -> None:
+        """Forget the signals of a source that was switched off, but for those of the symbols ``kept``."""
         column = self._columns.get(source)
         if column is not None:
-            self._held["ttl_ns"][:, column] = 0
+            gone = [index for symbol, index in self._index.items() if symbol not in kept]
+            self._held["ttl_ns"][gone, column] = 0
 
     # --- what is kept ---
 

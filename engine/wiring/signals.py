@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -281,6 +281,6 @@ class Signals:
         """Percent by family, from the next blend on. Raises ConfigError when all are 0."""
         self.blender.set_weights(weights)
 
-    def drop_source(self, name: str) -> None:
-        """Forget the signals of a source that is no more."""
-        self.blender.drop_source(name)
+    def drop_source(self, name: str, kept: Collection[str] = ()) -> None:
+        """Forget the signals of a source that is no more, or sees the symbols ``kept`` alone from now on."""
+        self.blender.drop_source(name, kept)

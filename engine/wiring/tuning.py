@@ -113,6 +113,8 @@ class Tuning:
                 self._keep(f"{REPEATER}{name}", "")
         if not strategies.enabled(name):
             self._signals.drop_source(name)
+        elif patch.symbols:
+            self._signals.drop_source(name, frozenset(patch.symbols))
 
     def _undo(self, name: str, before: Mapping[str, Any]) -> None:
         now = self._section(name)

@@ -208,6 +208,28 @@ def test_a_strategy_that_is_gone_counts_no_more(tmp_path: Path) -> None:
     assert desk.signals.symbol_signals("sim:AAA", NS) is None
 
 
+def test_what_a_strategy_said_of_symbols_that_it_is_not_let_see_any_more_counts_no_more() -> None:
+    """A model on bars of an hour speaks for an hour."""
+    desk = Kept().desk
+    symbols = ("sim:AAA", "sim:BBB")
+    for symbol in symbols:
+        desk.intake.add_symbol(symbol, 100.0)
+        for source in ("model", "trend"):
+            said = Signal(symbol, source, Family.TECHNICAL, 1.0, 1.0, NS, 3600 * NS, "")
+            desk.signals.on_context([said])
+
+    def heard() -> list[list[str]]:
+        blends = [desk.signals.symbol_signals(symbol, NS) for symbol in symbols]
+        return [[] if blend is None else sorted(one.source for one in blend.inputs) for blend in blends]
+
+    desk.tuning.set_strategy("model", StrategyPatch(symbols=("sim:AAA",)))
+    assert heard() == [["model", "trend"], ["trend"]]
+    desk.tuning.set_strategy("trend", StrategyPatch(symbols=()))
+    assert heard() == [["model", "trend"], ["trend"]]
+    desk.tuning.set_strategy("trend", StrategyPatch(symbols=("sim:BBB",), weight=2.0))
+    assert heard() == [["model"], ["trend"]]
+
+
 def test_a_file_that_cannot_be_used_is_told_and_harms_nothing(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     (tmp_path / "torn.py").write_text("def (")
