@@ -37,7 +37,7 @@ class FeatureRow(Event, frozen=True, gc=False):
     """Last trade against the oldest trade inside the window, percent."""
     window_volume: float
     window_buy_volume: float
-    """The part of it whose taker bought."""
+    """The part of it whose taker bought; NaN while a trade inside does not tell its taker's side."""
     window_count: float
     window_vwap: float
     window_high: float

@@ -114,6 +114,7 @@ def consume_ticks(ticks: Any, start: int, stop: int, desk: Any) -> int:
             s.aggressor = tick.aggressor
             if tick.aggressor == 0:
                 s.untold = 1
+                s.untold_ns = now
             _fetch_next_places(s, desk)
         else:
             s.bid, s.ask, s.bid_size, s.ask_size = tick.a, tick.b, tick.c, tick.d
@@ -122,7 +123,7 @@ def consume_ticks(ticks: Any, start: int, stop: int, desk: Any) -> int:
             add_quote(s, 0.5 * (tick.a + tick.b))
         s.updates += 1
         s.recv_ns = now
-        bits = fired(s, ring, now, is_trade, desk.quote_max_age_ns)
+        bits = fired(s, ring, now, is_trade, desk.quote_max_age_ns, now - desk.window_ns)
         if bits != 0:
             desk.pending = bits
             desk.pending_symbol = index

@@ -92,8 +92,9 @@ _RECV_NS, _QUOTES, _QUOTE_NS, _TRADE_NS, _WAKE_NS, _LAST_SIZE, _TRADES = (
     _word(STATE, name)
     for name in ("recv_ns", "quotes", "quote_ns", "trade_ns", "wake_ns", "last_size", "tail")
 )
-_RISE_CHANGE, _RISE_VOLUME, _EXIT_STOP, _EXIT_TARGET = (
-    _word(STATE, name) for name in ("rise_change", "rise_volume", "exit_stop", "exit_target")
+_RISE_CHANGE, _RISE_VOLUME, _RISE_NOTIONAL, _RISE_TRADES, _EXIT_STOP, _EXIT_TARGET = (
+    _word(STATE, name)
+    for name in ("rise_change", "rise_volume", "rise_notional", "rise_trades", "exit_stop", "exit_target")
 )
 _EXIT_BEST, _EXIT_SHARE, _EXIT_SLACK = (
     _word(STATE, name) for name in ("exit_best", "exit_share", "exit_slack")
@@ -402,17 +403,28 @@ class FeatureEngine:
 
     # --- triggers --------------------------------------------------------------------------------
 
-    def watch_rise(self, index: int, min_change_pct: float, min_volume: float) -> None:
-        """RISE when the window's change and volume reach these (percent, base units); change 0 or NaN: never.
+    def watch_rise(
+        self,
+        index: int,
+        min_change_pct: float,
+        min_volume: float,
+        min_notional: float = 0.0,
+        min_trades: int = 1,
+    ) -> None:
+        """RISE when the window's change, volume, volume x VWAP and trades all reach these (percent, base
+        units, quote currency), and none is missing in it; change 0 or NaN: never.
 
         It fires once, then again only after the change has been below half of ``min_change_pct``.
         """
-        row, levels = index * _ROW_WORDS, self._floats
+        row, levels, words = index * _ROW_WORDS, self._floats, self._words
         if not min_change_pct > 0.0:
             levels[row + _RISE_CHANGE] = math.nan
             self._forget(index, RISE_BIT)
-        elif (levels[row + _RISE_CHANGE], levels[row + _RISE_VOLUME]) != (min_change_pct, min_volume):
+            return
+        watched = levels[row + _RISE_CHANGE], levels[row + _RISE_VOLUME], levels[row + _RISE_NOTIONAL]
+        if (*watched, words[row + _RISE_TRADES]) != (min_change_pct, min_volume, min_notional, min_trades):
             levels[row + _RISE_CHANGE], levels[row + _RISE_VOLUME] = min_change_pct, min_volume
+            levels[row + _RISE_NOTIONAL], words[row + _RISE_TRADES] = min_notional, min_trades
             self._bytes[index * _ROW_BYTES + _RISE_ARMED] = 1
 
     def watch_exit(

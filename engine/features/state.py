@@ -103,7 +103,10 @@ _FIELDS: list[Any] = [
     # touched once a bar
     ("gap_ns", "<i8"),  # clock when trades were last known to be missing; 0: never
     ("gap_bars", "<i8"),  # closes to come that they are missing in
+    ("untold_ns", "<i8"),  # clock at the last trade whose taker's side was not told; 0: never
     ("rise_volume", "<f8"),
+    ("rise_notional", "<f8"),
+    ("rise_trades", "<i8"),
     ("fills", "<i8"),
     ("gain", "<f8"),
     ("loss", "<f8"),
@@ -232,7 +235,9 @@ def start_row(row: Array, offset: int, capacity: int) -> None:
     row["window_volume"] = row["window_buy_volume"] = row["window_count"] = 0.0
     row["window_gapped"] = row["volume_gapped"] = 0.0
     row["offset"], row["capacity"] = offset, capacity
-    for name in ("rise_change", "rise_volume", "exit_stop", "exit_target", "exit_best", "exit_share"):
+    for name in ("rise_change", "rise_volume", "rise_notional"):
+        row[name] = np.nan
+    for name in ("exit_stop", "exit_target", "exit_best", "exit_share"):
         row[name] = np.nan
     row["wake_ns"] = NEVER
 

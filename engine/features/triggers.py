@@ -11,15 +11,16 @@ RISE_BIT, EXIT_BIT, WAKE_BIT = 1, 2, 4
 
 
 @part
-def fired(s: Any, ring: Any, now_ns: int, is_trade: bool, quote_max_age_ns: int) -> int:
-    """Bits of the triggers that the symbol's tick, just consumed, sets off."""
+def fired(s: Any, ring: Any, now_ns: int, is_trade: bool, quote_max_age_ns: int, oldest: int) -> int:
+    """Bits of the triggers that the symbol's tick, just consumed, sets off; what is at or before ``oldest``
+    is out of the window."""
     bits = 0
     if s.exit_side != 0 and _exit_crossed(s, now_ns, quote_max_age_ns):
         s.exit_armed = 0
         bits |= EXIT_BIT
     if now_ns >= s.wake_ns:
         bits |= WAKE_BIT
-    if is_trade and s.rise_change > 0.0 and _rose(s, ring):
+    if is_trade and s.rise_change > 0.0 and _rose(s, ring, oldest):
         bits |= RISE_BIT
     return bits
 
@@ -64,13 +65,23 @@ def _exit_crossed(s: Any, now_ns: int, quote_max_age_ns: int) -> bool:
 
 
 @part
-def _rose(s: Any, ring: Any) -> bool:
+def _rose(s: Any, ring: Any, oldest: int) -> bool:
     change = change_pct(s, ring)
     if s.rise_armed == 0:
         if change < s.rise_change / 2.0:
             s.rise_armed = 1
         return False
-    if change >= s.rise_change and s.size_sum >= s.rise_volume:
+    if change >= s.rise_change and _suffices(s, oldest):
         s.rise_armed = 0
         return True
     return False
+
+
+@part
+def _suffices(s: Any, oldest: int) -> bool:
+    """Whether the window holds what a rise must rest on; figured as its row shows it, right after a push."""
+    volume = s.size_sum
+    if not (volume > 0.0 and volume >= s.rise_volume and s.tail - s.head >= s.rise_trades):
+        return False
+    vwap = s.window_base + s.value_sum / volume
+    return bool(volume * vwap >= s.rise_notional and s.gap_ns <= oldest)

@@ -123,6 +123,8 @@ def measure(s: Any, ring: Any, oldest: int) -> None:
     head, size, bought, value = outlived(s, ring, oldest)
     s.window_volume = max(size, 0.0)
     s.window_buy_volume = min(max(bought, 0.0), s.window_volume)
+    if s.untold_ns > max(oldest, 0):  # who took is not known of all that is inside
+        s.window_buy_volume = np.nan
     s.window_count = s.tail - head
     s.window_gapped = 1.0 if s.gap_ns > oldest else 0.0
     if head == s.tail:

@@ -136,7 +136,7 @@ def basis_of(family: Family, row: FeatureRow) -> str:
             ("1-bar volatility", row.return_std * 100.0, "{:.4f} %"),
         )
     elif family is Family.MICROSTRUCTURE:
-        # While trades are missing in the window, the module leaves the flow out.
+        # While trades are missing in the window, the module leaves the flow out; unknown sides make it NaN.
         flow = row.window_volume > 0.0 and row.window_gapped != 1.0
         bought = row.window_buy_volume / row.window_volume * 100.0 if flow else float("nan")
         mid = (row.bid + row.ask) / 2.0

@@ -5,7 +5,7 @@ score = (book + flow) / 2 x calm, each part in [-1, 1]; a part without data is l
 book = (bid size - ask size) / (bid size + ask size) at the touch; flow = (bought - sold) / volume in the
 window, by the taker's side; calm = 1 / (1 + spread / (0.001 mid)). confidence = (0.5 when there is a book
 + 0.5 n / (n + 5) for n trades in the window) x calm. Absent with neither book nor trades. There is no flow
-while trades are missing in the window.
+while trades are missing in the window, or one of them does not tell who took.
 """
 
 from __future__ import annotations

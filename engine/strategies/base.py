@@ -82,7 +82,8 @@ class Strategy(ABC):
         return None
 
     def on_rise(self, row: FeatureRow) -> Signal | None:
-        """The rolling window crossed the watched change between two bar closes."""
+        """The rolling window crossed the watched change between two bar closes, with all that ``rapid_rise``
+        asks of a rise."""
         return None
 
     def on_scores(self, ns: int, scores: Mapping[str, float]) -> list[Signal]:

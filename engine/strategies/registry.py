@@ -202,12 +202,14 @@ class StrategySet:
         return self._on_bars
 
     @property
-    def rise_watch(self) -> tuple[float, float] | None:
-        """(min change in percent, min volume in base units) to watch between bars; None when nobody asks."""
+    def rise_watch(self) -> tuple[float, float, float, int] | None:
+        """(min change in percent, min volume in base units, min notional, min trades) to watch between bars,
+        all that is asked of a rise: it is told once. None when nobody asks."""
         entry = self._entries[RapidRise.name]
         if not entry.enabled or not isinstance(entry.params, RapidRise.Params):
             return None
-        return entry.params.min_change_pct, entry.params.min_volume
+        params = entry.params
+        return params.min_change_pct, params.min_volume, params.min_notional, params.min_trades
 
     # --- what is set -----------------------------------------------------------------------------
 

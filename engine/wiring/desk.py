@@ -338,7 +338,7 @@ class Desk:
         self._note_faults()
 
     def watch_rises(self) -> None:
-        watch = self.signals.strategies.rise_watch or (0.0, 0.0)
+        watch = self.signals.strategies.rise_watch or (0.0, 0.0, 0.0, 0)
         for instrument in self.instruments:
             self.features.watch_rise(instrument.index, *watch)
 

@@ -165,7 +165,7 @@ class Shard:
 
     def watch_rises(self) -> None:
         """By the strategies as they are set now."""
-        watch = self.strategies.rise_watch or (0.0, 0.0)
+        watch = self.strategies.rise_watch or (0.0, 0.0, 0.0, 0)
         for own in range(len(self.symbols)):
             self.features.watch_rise(own, *watch)
 

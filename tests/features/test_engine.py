@@ -244,6 +244,18 @@ class TestWindow:
         )
         assert row.last == 0.3
 
+    def test_what_was_bought_is_unknown_while_a_trade_inside_does_not_tell_who_took(self) -> None:
+        engine = make(window_s=5.0, bar_s=60.0)
+        run(engine, block(trade(0, 10, 3), trade(1, 10, 1, 0), trade(5.5, 10, 2)))
+        row = engine.row(0)
+        assert row.window_volume == 3 and math.isnan(row.window_buy_volume)
+        engine.advance(T0 + 6 * NS - 1)
+        assert math.isnan(engine.row(0).window_buy_volume)
+        engine.advance(T0 + 6 * NS)
+        assert engine.row(0).window_buy_volume == 2
+        engine.advance(T0 + 20 * NS)
+        assert engine.row(0).window_buy_volume == 0
+
     @pytest.mark.parametrize("rate", [20, 700])
     def test_against_brute_force(self, rate: int) -> None:
         """Also through growth of the ring (700 a second x 5 s) and many exact resummations."""
@@ -291,6 +303,21 @@ class TestTriggers:
         prices = [100, 102.5, 102.6, 103, 101.5, 103, 100.5, 102]
         fired = run(engine, block(*(trade(i / 10, p) for i, p in enumerate(prices))))
         assert fired == [(RISE, 3, 0), (RISE, 8, 0)]  # 102.5 lacks volume
+
+    def test_a_rise_waits_for_all_that_is_asked_of_it(self) -> None:
+        engine = make(bar_s=1e3)
+        engine.watch_rise(0, 2.0, 0.0, 1_000.0, 3)
+        prices = [(100, 1), (103, 8), (103, 0.5), (103, 1), (103.5, 1)]
+        ticks = block(*(trade(at / 10, *row) for at, row in enumerate(prices)))
+        assert run(engine, ticks) == [(RISE, 4, 0)]  # two trades at 103 make three, the next one the money
+
+    def test_a_rise_waits_until_no_trade_is_missing_in_the_window(self) -> None:
+        engine = make(window_s=5.0, bar_s=1e3)
+        engine.watch_rise(0, 2.0, 0.0)
+        run(engine, block(trade(0, 100)))
+        engine.miss_trades(0, T0)
+        assert run(engine, block(trade(4, 101), trade(4.5, 104))) == []
+        assert run(engine, block(trade(5.5, 104))) == [(RISE, 1, 0)]
 
     @pytest.mark.parametrize("disabled", [0.0, NAN, -1.0])
     def test_rise_can_be_disabled(self, disabled: float) -> None:
@@ -499,7 +526,7 @@ def played(
     )  # fmt: skip
     engine.wake_at(1, T0 + 20 * NS)
     for index in range(len(engine)):
-        engine.watch_rise(index, 0.5, 1.0)
+        engine.watch_rise(index, 0.5, 1.0, 150.0, 2)
     log: list[Any] = []
     cuts = sorted({*cuts, late})
     for start, stop in zip([0, *cuts], [*cuts, len(ticks)], strict=True):

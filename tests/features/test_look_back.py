@@ -85,7 +85,7 @@ def test_the_open_bar_is_what_its_close_will_be_and_looking_changes_nothing() ->
             assert np.array_equal(opened.shown, closed.shown, equal_nan=True)
         opened = look.open_bar(0)
     assert np.array_equal(looked.row(0).rsi, alone.row(0).rsi)
-    assert looked.row(0) == alone.row(0)
+    assert repr(looked.row(0)) == repr(alone.row(0))  # what is not known equals nothing
 
 
 def trades(count: int, side: int = 1, per_s: int = 2) -> np.ndarray:

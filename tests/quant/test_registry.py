@@ -123,6 +123,8 @@ def test_microstructure_leaves_out_what_it_does_not_know() -> None:
     assert sizeless is not None and math.isclose(sizeless.score, 0.6 / 1.2)
     assert pressure(bid=float("nan"), window_volume=float("nan")) is None
     assert pressure(bid=101.0, ask=100.0, window_volume=0.0) is None, "a crossed book is no book"
+    untold = pressure(window_buy_volume=float("nan"))
+    assert untold is not None and math.isclose(untold.score, 0.5 / 1.2), "who took is not known"
 
 
 # --- volatility ----------------------------------------------------------------------------------

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.config import FeaturesConfig
 from engine.errors import ConfigError
 from engine.events import Family, FeatureRow, Signal
+from engine.features.engine import NONE, RISE, FeatureEngine
 from engine.strategies.base import Strategy
 from engine.strategies.ema_cross import EmaCross
 from engine.strategies.registry import STRATEGIES, StrategySet
+from tests.features.ticks import block, trade
 from tests.strategies.rows import any_row, feature_row, hear, rising, table_of
 from tests.strategies.test_mean_reversion import LOW
 from tests.strategies.test_trend import UP
@@ -83,7 +86,7 @@ def test_settings_reach_the_strategy() -> None:
     strategies = StrategySet(
         {"rapid_rise": {"min_change_pct": "1.5", "min_volume": 2}, "trend": {"enabled": False}}
     )
-    assert strategies.rise_watch == (1.5, 2.0)
+    assert strategies.rise_watch == (1.5, 2.0, 100.0, 3)
     assert [s.source for s in hear(strategies, rising(1.6, **UP))] == ["rapid_rise"]
 
 
@@ -108,7 +111,7 @@ def test_switching_off_silences_and_on_starts_afresh() -> None:
 
 def test_rapid_rise_off_watches_nothing() -> None:
     strategies = StrategySet({})
-    assert strategies.rise_watch == (2.0, 0.0)
+    assert strategies.rise_watch == (2.0, 0.0, 100.0, 3)
     assert len(strategies.on_rise(rising(3.0))) == 1
     strategies.set_enabled("rapid_rise", False)
     assert strategies.rise_watch is None
@@ -233,8 +236,23 @@ def test_parameters_change_while_it_runs_and_it_starts_afresh() -> None:
 
 def test_rises_are_watched_as_the_parameters_say() -> None:
     strategies = StrategySet({})
-    strategies.set_params("rapid_rise", {"min_change_pct": 1.0, "min_volume": 3})
-    assert strategies.rise_watch == (1.0, 3.0)
+    strategies.set_params("rapid_rise", {"min_change_pct": 1.0, "min_volume": 3, "min_trades": 2})
+    assert strategies.rise_watch == (1.0, 3.0, 100.0, 2)
+
+
+def test_a_rise_that_begins_with_too_little_is_told_at_the_tick_that_brings_enough() -> None:
+    strategies = StrategySet({})
+    engine = FeatureEngine(FeaturesConfig(bar_s=60.0))
+    watch = strategies.rise_watch
+    assert watch is not None
+    engine.watch_rise(engine.add_symbol("test:A"), *watch)
+    ticks = block(trade(0, 100.0), trade(1, 103.0), trade(1.1, 103.0), trade(1.2, 103.0))
+    found, position = [], 0
+    while (outcome := engine.feed(ticks, position, len(ticks)))[0] != NONE:
+        code, position, index = outcome
+        assert code == RISE
+        found += [(position, signal.source) for signal in strategies.on_rise(engine.row(index))]
+    assert found == [(3, "rapid_rise")], "of two trades it is not believed yet"
 
 
 @pytest.mark.parametrize(
