@@ -65,14 +65,14 @@ async def body(request: web.Request, type_: type[_T], limit: int = MAX_BODY) -> 
     raw = await raw_body(request, limit)
     try:
         return msgspec.json.decode(raw or b"{}", type=type_)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise web.HTTPBadRequest(reason=clean(f"body: {_refused(error, type_, raw)}")) from None
 
 
 def _refused(error: Exception, type_: Any, raw: bytes) -> str:
     try:
         return refused(error, type_, msgspec.json.decode(raw or b"{}"), json=True)
-    except (msgspec.MsgspecError, RecursionError):  # wrong before it breaks off
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):  # wrong before it breaks off
         return refused(error, type_, json=True)
 
 

@@ -62,6 +62,17 @@ async def test_a_reply_that_is_not_kept_any_more_is_not_made_up_by_doing_it_agai
         assert (status, code(answer)) == (409, "KEY_REPLY_GONE") and len(served.desk.asked) == asked
 
 
+async def test_a_body_that_is_no_text_leaves_its_key_free(serve: Serve) -> None:
+    async with serve() as served:
+        for path in ("/v1/orders", "/v1/flatten"):
+            asked = len(served.desk.asked)
+            status, answer = await served.request("POST", path, b'{"symbol":"caf\xe9"}', **{KEY: "k"})
+            assert (status, code(answer)) == (400, "HTTP_400") and len(served.desk.asked) == asked
+            body = ORDER if path == "/v1/orders" else b""
+            assert (await served.request("POST", path, body, **{KEY: "k"}))[0] == 200
+            served.desk.commands.keys.clear()
+
+
 async def test_another_command_under_a_used_key_is_refused(serve: Serve) -> None:
     async with serve() as served:
         await place(served, "k")

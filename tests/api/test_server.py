@@ -115,6 +115,8 @@ async def test_commands_reach_the_desk_with_who_asked(serve: Serve) -> None:
         ("POST", "/v1/risk", b'{"state":"asleep"}', 400, "asleep"),
         ("POST", "/v1/risk", b"", 400, "state"),
         ("POST", "/v1/risk", b"\xff\x00{", 400, "body"),
+        ("POST", "/v1/risk", b'{"state":"halted","reason":"caf\xe9"}', 400, "no JSON"),
+        ("POST", "/v1/risk", b'{"state":1,"reason":"caf\xe9"}', 400, "state"),
         ("POST", "/v1/risk", b'{"state":"halted","reason":"' + b"x" * 70_000 + b'"}', 413, "too large"),
         ("GET", "/v1/stream", None, 400, "bad request"),
     ],
