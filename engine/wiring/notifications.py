@@ -1,8 +1,8 @@
 """Notifications beyond the desk: fills, halts, drift, what is wrong with the engine, the daily report.
 
-What the journal says is told once it is durable. Nothing here is waited for: messages queue, and a service
-that is slow costs the oldest of them. To one that is away they are sent again, a few times: what is worth
-telling comes when the line is down.
+What the journal says is told once it is durable. Nothing here is waited for: messages queue, what cannot wait
+before the others, and a service that is slow costs the oldest of those. To one that is away they are sent
+again, a few times: what is worth telling comes when the line is down.
 """
 
 from __future__ import annotations
@@ -101,9 +101,9 @@ class Notifications:
             if config.fills:
                 self._fills.append(event)
         elif isinstance(event, RiskChange):
-            if event.state is RiskState.ACTIVE:
+            if _loosened(event):
                 self._telling.over(_STATE)  # the next halt is another one
-            elif config.halts:
+            if event.state is not RiskState.ACTIVE and config.halts:
                 states = f"{event.previous.value.upper()} → {event.state.value.upper()}"
                 level: Level = "error" if event.state is RiskState.HALTED else "warning"
                 halted = event.state is RiskState.HALTED
@@ -163,10 +163,13 @@ class Notifications:
         self._queue(_Sending(message, self._urls))
 
     def _queue(self, sending: _Sending) -> None:
-        if len(self._messages) == WAITING:
-            self._messages.popleft()
+        last = len(self._messages)
+        # A halt stands behind no fills that a slow service has yet to take.
+        place = last if _can_wait(sending) else _first_to_wait(self._messages, last)
+        self._messages.insert(place, sending)
+        if len(self._messages) > WAITING:
+            del self._messages[_first_to_wait(self._messages, 0)]
             self._leave_out()
-        self._messages.append(sending)
         self._news.set()
 
     def _leave_out(self) -> None:
@@ -213,11 +216,14 @@ class Notifications:
             self._failing = False
             return
         self._failed(next(error for error in errors if error is not None))
-        if sending.failures == len(AGAIN_S) or len(self._later) == WAITING:
+        if sending.failures == len(AGAIN_S):
             self._leave_out()
             return
         due_s = self._timer() + AGAIN_S[sending.failures]
         self._later.append((due_s, sending._replace(urls=failed, failures=sending.failures + 1)))
+        if len(self._later) > WAITING:
+            del self._later[_first_to_wait([one for _, one in self._later], 0)]
+            self._leave_out()
 
     async def _sent(self, url: str, message: Message, text: str) -> AutomationError | None:
         """Why not."""
@@ -232,6 +238,22 @@ class Notifications:
         if not self._failing:
             self._failing = True
             self._alert("error", SOURCE, f"{error}; said once until a message gets through")
+
+
+def _loosened(event: RiskChange) -> bool:
+    return event.state is RiskState.ACTIVE or (
+        event.state is RiskState.REDUCING and event.previous is RiskState.HALTED
+    )
+
+
+def _can_wait(sending: _Sending) -> bool:
+    """What tells of the trading state keeps its order: what is told last is how it stands."""
+    return not (sending.message.critical or sending.message.title == _STATE)
+
+
+def _first_to_wait(sendings: Sequence[_Sending], otherwise: int) -> int:
+    """The place of the oldest that can wait, where there is one."""
+    return next((place for place, one in enumerate(sendings) if _can_wait(one)), otherwise)
 
 
 def clean_lines(text: str) -> str:

@@ -158,11 +158,11 @@ async def test_what_the_engine_tells_of_itself() -> None:
         await until(lambda: len(told.messages) == 5)
         away = "kraken is away: down, connection [31mrefused"
         assert told.messages == [
+            ("tickdesk: disk", "0.05 GB are free", "failure"),  # it cannot wait
             ("tickdesk: feed", away, "failure"),
             ("tickdesk: feed", "kraken is back", "info"),
             ("tickdesk: feed", "kraken is back", "info"),
             ("tickdesk: feed", f"{away} (2 times since it was told last)", "failure"),
-            ("tickdesk: disk", "0.05 GB are free", "failure"),
         ]
 
 
@@ -259,6 +259,55 @@ async def test_a_halt_after_the_desk_was_active_again_is_news() -> None:
         for event in (halted(), halted(), halted(state=RiskState.ACTIVE), halted()):
             told.told.on_event(event)
         await until(lambda: len(told.messages) == 2)
+
+
+async def test_a_halt_after_the_desk_could_reduce_again_is_news() -> None:
+    """Else who was told of REDUCING last takes the desk for that."""
+    async with running(quiet_s=60.0) as told:
+        halt = RiskChange(RiskState.HALTED, RiskState.REDUCING, "daily loss", "risk", T0)
+        reduce = RiskChange(RiskState.REDUCING, RiskState.HALTED, "looked at", "me", T0)
+        for event in (halt, halt, reduce, halt):
+            told.told.on_event(event)
+        await until(lambda: len(told.messages) == 3)
+        assert [text.partition(" by ")[0] for _, text, _ in told.messages] == [
+            *("REDUCING → HALTED", "HALTED → REDUCING", "REDUCING → HALTED")
+        ]
+
+
+async def test_a_halt_waits_behind_nothing_that_can_wait_and_is_left_out_last() -> None:
+    async with running(quiet_s=0.0) as told:
+        assert told.hook is not None
+        told.hook.answers = ["hang", 200]
+        told.told.daily_report("first", "held up")
+        await until(lambda: len(told.messages) == 1)
+        for n in range(WAITING):
+            told.told.daily_report(f"before {n}", "can wait")
+        told.told.on_event(halted("one"))
+        told.told.on_event(RiskChange(RiskState.REDUCING, RiskState.HALTED, "two", "risk", T0))
+        for n in range(WAITING):
+            told.told.daily_report(f"after {n}", "can wait")
+        told.hook.hanging.set()
+        await until(lambda: len(told.messages) == 1 + WAITING)
+        texts = [text for _, text, _ in told.messages[1:4]]
+        assert "risk: one" in texts[0] and "risk: two" in texts[1] and "can wait" in texts[2]
+        assert told.messages[-1][0] == f"tickdesk: daily report after {WAITING - 1}"
+
+
+async def test_a_halt_is_sent_again_however_much_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notifications, "WAITING", 3)
+    async with running(quiet_s=0.0) as told:
+        assert told.hook is not None
+        told.hook.answers = [500, 500, 500, 500, 200]
+        for n in range(3):
+            told.told.daily_report(f"{n}", "can wait")
+            await until(lambda n=n: len(told.told._later) == n + 1)
+        told.told.on_event(halted())
+        await until(lambda: told.told.left_out == 1)
+        told.now += AGAIN_S[0]
+        told.told.look()
+        await until(lambda: len(told.messages) == 4 + 3)
+        assert "daily loss" in told.messages[4][1]
+        assert [title for title, _, _ in told.messages[5:]] == [f"tickdesk: daily report {n}" for n in (1, 2)]
 
 
 async def test_a_plugin_that_breaks_is_an_alert(monkeypatch: pytest.MonkeyPatch) -> None:
