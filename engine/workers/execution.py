@@ -55,7 +55,8 @@ STAGE = "execution"
 POSITION = "bus.round"
 """Setting: the last round whose ticks may have led to what is in the journal."""
 BEHIND_NS = NS
-"""A round that was sent longer ago is of the past: its prices count, no entry rests on it."""
+"""A round that was sent longer ago is of the past: its prices count, no entry rests on it. Nor on one that
+comes from so far ahead: by how much it is late is not known then."""
 SILENT_S = 2.0
 """Without a round for so long the desk's clock is its own again: stops and orders are swept all the same."""
 _listed_of = msgspec.msgpack.Decoder(Listed).decode
@@ -290,7 +291,9 @@ class ExecutionEngine(LiveEngine):
 
     def _play(self, ready: Ready) -> None:
         self._playing = max(self._playing, ready.number)
-        self.behind_ns = max(self.clock() - ready.round.sent_ns, 0)
+        sent_ns = ready.round.sent_ns
+        late_ns = self.clock() - sent_ns
+        self.behind_ns = max(late_ns, 0)
         if ready.waited_for:
             self.unheard += 1
             which = ", ".join(map(str, ready.waited_for))
@@ -299,6 +302,9 @@ class ExecutionEngine(LiveEngine):
             old_s = self.behind_ns / NS
             why = f"catching up: rounds were sent {old_s:.0f} s ago, or two machines' clocks differ"
             self._forbidding.forbid(why, kind="behind", told=self._caught_up)
+        elif late_ns < -BEHIND_NS and not ready.round.warming:
+            why = f"rounds are of {-late_ns / NS:.0f} s ahead: two machines' clocks differ"
+            self._forbidding.forbid(why, kind="ahead", from_ns=sent_ns)
         else:
             self._caught_up = True
         try:

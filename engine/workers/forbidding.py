@@ -26,9 +26,9 @@ class Forbidding:
         self._clock = clock
         self._told: dict[str, float] = {}
 
-    def forbid(self, why: str, *, kind: str = "", told: bool = True) -> None:
-        """``told``: an alert, once a minute of each kind."""
-        self._desk.trading.forbid(why, max(self._desk.now_ns, self._clock()) + BLOCK_NS)
+    def forbid(self, why: str, *, kind: str = "", told: bool = True, from_ns: int = 0) -> None:
+        """``told``: an alert, once a minute of each kind. ``from_ns``: where the desk's clock will be."""
+        self._desk.trading.forbid(why, max(self._desk.now_ns, self._clock(), from_ns) + BLOCK_NS)
         if self.is_news(kind or why):
             if told:
                 self._desk.alert("warning", "bus", f"{why}: no entries meanwhile")

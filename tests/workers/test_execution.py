@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from redis.asyncio import Redis
 
@@ -18,12 +19,16 @@ from engine.api.protocol import Health, Reply
 from engine.bus.address import client
 from engine.bus.keys import Keys
 from engine.bus.lease import Lease
+from engine.bus.messages import Round
 from engine.config import load
 from engine.errors import BusError, FencedError, RefusedError
+from engine.events import NS, RiskState
 from engine.logs import LogRing
 from engine.store.store import Store
+from engine.ticks import TICK
 from engine.wiring.engine_options import EngineOptions
 from engine.workers.execution import ExecutionEngine
+from engine.workers.join import Ready
 from engine.workers.place import Place
 from engine.workers.same_journal import claim
 from tests.bus.conftest import Server, _server, server
@@ -82,6 +87,29 @@ async def test_a_worker_whose_part_of_the_bus_ends_ends_as_a_whole(server: Serve
 
     await engine._or_end(fenced())
     assert isinstance(engine.crash, FencedError) and engine.stopping.is_set()
+
+
+async def test_nothing_is_entered_upon_rounds_of_a_clock_that_is_far_ahead(
+    server: Server, tmp_path: Path
+) -> None:
+    """A worker that was held up for so long takes what is old for new."""
+    options = EngineOptions(config=load(environ={}), state_dir=tmp_path)
+    engine = ExecutionEngine(options, LogRing(), Control(), server.address, Place("w"))
+    engine.store.start()
+    engine.writing.start(asyncio.get_running_loop())
+    desk = engine.desk
+
+    def play(number: int, ahead_s: float, *, warming: bool = False) -> str:
+        sent_ns = engine.clock() + int(ahead_s * NS)
+        round_ = Round(number - 1, 0, (), sent_ns, advance_ns=sent_ns, warming=warming)
+        engine._play(Ready(number, round_, np.empty(0, TICK), (), ()))
+        return desk.trading.blocked("")
+
+    assert play(1, 0.0) == play(2, 0.5) == play(3, 25.0, warming=True) == ""
+    assert play(4, 30.0) == "rounds are of 30 s ahead: two machines' clocks differ"
+    assert play(5, 60.0) == "rounds are of 60 s ahead: two machines' clocks differ"
+    assert desk.trading.gate.state is RiskState.ACTIVE, "it was a bug of ours"
+    assert engine.store.close()
 
 
 async def test_who_stands_by_says_so_at_its_socket_and_may_be_told_to_end(
