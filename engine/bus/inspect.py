@@ -251,6 +251,6 @@ def _number(ident: bytes) -> int:
 def _age_s(entry: bytes, sent_ns: Callable[[bytes], int], now_ns: int) -> float | None:
     try:
         at_ns = sent_ns(entry)
-    except msgspec.MsgspecError:
+    except ValueError:
         return None  # no entry of ours
     return max(now_ns - at_ns, 0) / 1e9 if at_ns else None

@@ -134,4 +134,4 @@ round_of = msgspec.msgpack.Decoder(Round).decode
 shard_ticks_of = msgspec.msgpack.Decoder(ShardTicks).decode
 heard_of = msgspec.msgpack.Decoder(Heard).decode
 settings_of = msgspec.msgpack.Decoder(Settings).decode
-"""Each raises msgspec.MsgspecError for what is none."""
+"""Each raises ValueError for what is none: msgspec's own are such, and what text that is no UTF-8 raises."""

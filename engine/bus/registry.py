@@ -125,7 +125,7 @@ def rows_of(words: Sequence[bytes | None]) -> list[WorkerRow]:
             continue
         try:
             rows.append(_decode(word))
-        except msgspec.MsgspecError:
+        except ValueError:  # msgspec's own, and text that is no UTF-8, are such
             continue  # of a version that says other things: its topology is another's, too
     return rows
 

@@ -276,7 +276,7 @@ class Features:
                 last = ident
                 try:
                     settings = settings_of(fields[b"d"])
-                except (msgspec.MsgspecError, KeyError) as error:
+                except (ValueError, KeyError) as error:
                     log.error("%s: %s", stream, error)
                     continue
                 if settings.version > self._settings.version:

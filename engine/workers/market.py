@@ -153,7 +153,7 @@ class Market:
             return None
         try:
             return round_of(found[0][1][b"d"])
-        except (msgspec.MsgspecError, KeyError):
+        except (ValueError, KeyError):
             raise BusError(
                 f"{self._keys.rounds} holds what no market worker wrote: choose another bus.prefix"
             ) from None

@@ -199,6 +199,8 @@ async def test_live_rounds_bring_the_time_and_the_last_one_says_so(server: Serve
         shard = next(iter(features.stage._owned.values())).shard
         sections = shard.strategies.settings()
         changed = Settings(4, sections | {"trend": sections["trend"] | {"enabled": False}})
+        torn = encode(changed).replace(b"trend", b"tr\xe9nd")
+        await redis.xadd("live:settings", {"d": torn}, id="3-0")  # it is passed over
         await redis.xadd("live:settings", {"d": encode(changed)}, id="4-0")
         await until(lambda: not shard.strategies.enabled("trend"), "the console's switches arrive")
         async with asyncio.timeout(20):  # the past may take longer than all of this
