@@ -48,7 +48,7 @@ class ApiConfig(Section, frozen=True):
     commands_per_s: PerSecond = 20.0
     """The same for what changes something."""
     address_per_s: PerSecond = 2_000.0
-    """Requests of any kind of one address."""
+    """Requests of any kind of one address; what makes the desk safer goes beyond it."""
     failures_per_minute: PerSecond = 20.0
     """Requests of one address without a token that is right."""
     header_s: Patience = 10.0

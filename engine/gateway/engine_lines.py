@@ -4,6 +4,7 @@ apart: not done, or nobody knows."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -43,10 +44,12 @@ class Answer:
 
 
 class EngineLines:
-    """``answer_s``: the longest that the engine may take."""
+    """``answer_s``: the longest that the engine may take, and that anything waits before it is asked; what
+    makes the desk safer waits on."""
 
     def __init__(self, socket: Path, answer_s: float) -> None:
         self._socket = socket
+        self._answer_s = answer_s
         self._timeout = aiohttp.ClientTimeout(total=answer_s)
         self._lanes = {lane: asyncio.Semaphore(most) for lane, most in AT_ONCE.items()}
         self._waiting = dict.fromkeys(AT_ONCE, 0)
@@ -67,14 +70,36 @@ class EngineLines:
             )
         return self._session
 
-    async def ask(self, lane: Lane, method: str, url: URL, headers: dict[str, str], body: bytes) -> Answer:
-        """Raises Refused: away (nothing was done), or no answer (nobody knows)."""
+    async def ask(
+        self,
+        lane: Lane,
+        method: str,
+        url: URL,
+        headers: dict[str, str],
+        body: bytes,
+        judge: Callable[[], None] = lambda: None,
+    ) -> Answer:
+        """``judge``: called where it had to wait for its turn; raises Refused where it is not to be done now.
+
+        Raises Refused: away or busy (nothing was done), or no answer (nobody knows).
+        """
         if self._waiting[lane] >= MOST_WAITING:
-            raise Refused(503, "BUSY", "the engine has enough to answer: nothing was done; wait", retry_s=1)
+            raise _busy()
         self._waiting[lane] += 1
         try:
-            async with self._lanes[lane]:
+            turns = self._lanes[lane]
+            waits = turns.locked()
+            try:
+                async with asyncio.timeout(None if lane == "safer" else self._answer_s):
+                    await turns.acquire()
+            except TimeoutError:
+                raise _busy() from None
+            try:
+                if waits:
+                    judge()
                 return await self._ask(method, url, headers, body)
+            finally:
+                turns.release()
         finally:
             self._waiting[lane] -= 1
 
@@ -97,6 +122,10 @@ class EngineLines:
             raise _nobody_knows(method, "in time") from None
         except (aiohttp.ClientError, OSError):
             raise _nobody_knows(method, "before it hung up") from None
+
+
+def _busy() -> Refused:
+    return Refused(503, "BUSY", "the engine has enough to answer: nothing was done; wait", retry_s=1)
 
 
 def _nobody_knows(method: str, when: str) -> Refused:

@@ -38,6 +38,8 @@ log = logging.getLogger("engine.gateway")
 _PASSED = ("Content-Type", "Idempotency-Key", "If-None-Match", "X-Signature", "X-Signature-Timestamp")
 """Of what is asked, the headers that the engine is told. Whatever else says who asks is ours to say."""
 MOST_HEADER = 300
+_UNJUDGED = frozenset({503, 504})
+"""The engine is away, or not ready: nobody has looked at the signature."""
 
 
 class Gateway:
@@ -103,8 +105,9 @@ class Gateway:
         headers = request.headers
         self.door.check_host(headers)
         address = self.door.address(connection.address, headers)
-        self.door.check_address(address)
         route = await self._routing.route(request)
+        if not (isinstance(route, Route) and route.rate == "safer"):  # a token's own rate bounds those
+            self.door.check_address(address)
         if isinstance(route, Route):
             connection.kind = _kind(route)
         if isinstance(route, Route) and route.access in ("open", "signature"):
@@ -140,8 +143,13 @@ class Gateway:
         if route.access == "open":
             return await self._look(request, route, None, address)
         self.door.admit_signed(address)
-        answer = await self._forward(request, route, None, address)
-        if answer.status < 400:
+        try:
+            answer = await self._forward(request, route, None, address)
+        except Refused as refused:
+            if refused.status in _UNJUDGED:
+                self.door.was_signed(address)
+            raise
+        if answer.status < 400 or answer.status in _UNJUDGED:
             self.door.was_signed(address)
         return answer
 
@@ -208,16 +216,28 @@ class Gateway:
     ) -> web.StreamResponse:
         headers = self._told_on(request, token, address)
         body = await self._read(request, route.most_body)
-        if token is not None and not self.door.holds(token):  # it may have come long after its head
-            raise Refused(401, "UNAUTHORIZED", "that token is no more, or expired")
+        self._judge(token)  # it may have come long after its head
         url = target(request.rel_url.raw_path, request.rel_url.raw_query_string)
+        judge = partial(self._judge_waiting, request, route, token)
         try:
             lane: Lane = "signed" if token is None else route.rate
-            return _passed_on(await self._lines.ask(lane, route.method, url, headers, body))
+            return _passed_on(await self._lines.ask(lane, route.method, url, headers, body, judge))
         finally:
             if route.command:
                 self._answers.changed()
                 self._kept.forget()
+
+    def _judge(self, token: Token | None) -> None:
+        """Raises Refused where a token that was let in counts no more."""
+        if token is not None and not self.door.holds(token):
+            raise Refused(401, "UNAUTHORIZED", "that token is no more, or expired")
+
+    def _judge_waiting(self, request: web.BaseRequest, route: Route, token: Token | None) -> None:
+        """The same, and where nobody waits for it any more; what is signed, or makes the desk safer, is done
+        even so."""
+        self._judge(token)
+        if token is not None and route.rate != "safer" and request.transport is None:
+            raise Refused(408, "GONE", "whoever asked has hung up: nothing was done", close=True)
 
     def _told_on(self, request: web.BaseRequest, token: Token | None, address: str) -> dict[str, str]:
         """The headers for the engine: of what is asked a few, and who asks, as we know it."""

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.gateway import kept, open_files
 from engine.gateway.door import source_of
-from engine.gateway.engine_lines import Answer, EngineLines
+from engine.gateway.engine_lines import AT_ONCE, Answer, EngineLines, target
 from engine.gateway.kept import KeptAnswers
-from tests.gateway.conftest import Gate
+from engine.gateway.refusal import Refused, away
+from engine.gateway.tokens import Tokens
+from tests.gateway.conftest import Gate, Gated
+from tests.wiring.hook import until
 
 UPDATES = "/v1/webhooks/alpaca"
 
@@ -59,6 +63,32 @@ async def test_who_signs_wrongly_is_soon_not_listened_to_and_never_in_the_way(
         assert forged == [401] * 5 + [429] * 5
         assert asked.lanes == ["signed"] * 15
         assert (await gated.ask("POST", "/v1/kill", "trade"))[0] == 200
+
+
+async def test_updates_that_nobody_could_judge_do_not_count_as_wrong(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker tells them again once the engine is back: it must be listened to then."""
+    async with gate(failures_per_minute=5.0) as gated:
+        with monkeypatch.context() as patched:
+
+            async def refused(lines: EngineLines, *asked: Any) -> Answer:
+                raise away()
+
+            patched.setattr(EngineLines, "ask", refused)
+            found = [(await gated.ask("POST", UPDATES, None, b"{}", X_Signature="good"))[0] for _ in range(9)]
+            assert found == [503] * 9
+        assert (await gated.ask("POST", UPDATES, None, b"{}", X_Signature="good"))[0] == 200
+
+
+async def test_what_makes_the_desk_safer_goes_however_much_else_comes_from_its_address(gate: Gate) -> None:
+    async with gate(address_per_s=1.0) as gated:
+        looked = [(await gated.ask("GET", "/v1/orders", "read"))[0] for _ in range(4)]
+        assert looked[-1] == 429
+        order = b'{"symbol":"sim:BTC-USD","side":"buy","quantity":"1"}'
+        assert (await gated.ask("POST", "/v1/orders", "trade", order))[0] == 429
+        assert (await gated.ask("POST", "/v1/kill", "trade"))[0] == 200
+        assert (await gated.ask("POST", "/v1/kill", "read"))[0] == 403
 
 
 async def test_a_question_that_is_none_and_one_in_many_spellings_ask_the_engine_once(
@@ -121,6 +151,79 @@ async def test_a_console_that_opens_no_stream_is_told_so_in_json(gate: Gate) -> 
         )
         assert status == 426 and b'"code":"HTTP_426"' in body
         assert b'"consoles":[]' in (await gated.ask("GET", "/v1/control"))[1]
+
+
+async def test_a_command_whose_asker_has_hung_up_is_not_done_when_its_turn_comes(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that a disk holds up takes what waited once it gets on: a minute later, an order that nobody
+    waits for any more would come as a surprise. What makes the desk safer is done all the same."""
+    asked, held = Asked(monkeypatch), asyncio.Event()
+    async with gate() as gated:
+        place, kill = gated.desk.trading.place, gated.desk.trading.kill
+
+        async def placed(*given: Any) -> Any:
+            await held.wait()
+            return await place(*given)
+
+        async def killed(*given: Any) -> Any:
+            await held.wait()
+            return await kill(*given)
+
+        monkeypatch.setattr(gated.desk.trading, "place", placed)
+        monkeypatch.setattr(gated.desk.trading, "kill", killed)
+        order = b'{"symbol":"sim:BTC-USD","side":"buy","quantity":"1"}'
+        most = AT_ONCE["command"]
+        waiting = [
+            asyncio.create_task(gated.ask("POST", "/v1/orders", "trade", order)) for _ in range(most + 1)
+        ]
+        halts = [asyncio.create_task(gated.ask("POST", "/v1/kill", "trade")) for _ in range(AT_ONCE["safer"])]
+        await until(lambda: len(asked.lanes) == most + 1 + AT_ONCE["safer"])
+        gone = [await hung_up(gated, "/v1/orders", order), await hung_up(gated, "/v1/kill", b"")]
+        await until(lambda: len(asked.lanes) == most + 3 + AT_ONCE["safer"])
+        for writer in gone:
+            writer.transport.abort()
+        opened = most + 1 + AT_ONCE["safer"]
+        await until(lambda: gated.one.gateway.listener.open == opened)
+        held.set()
+        assert {status for status, _ in await asyncio.gather(*waiting, *halts)} == {200}
+        await until(lambda: sum(what[0] == "kill" for what in gated.desk.asked) == AT_ONCE["safer"] + 1)
+        assert sum(what[0] == "place" for what in gated.desk.asked) == most + 1
+        await until(lambda: "hung up" in gated.desk.commands.entries[-1].outcome)
+
+
+async def test_a_command_whose_token_is_removed_while_it_waits_is_not_done(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Asked(monkeypatch)
+    async with gate() as gated:
+        turns = gated.one.gateway._lines._lanes["command"]
+        for _ in range(AT_ONCE["command"]):
+            await turns.acquire()
+        order = b'{"symbol":"sim:BTC-USD","side":"buy","quantity":"1"}'
+        waiting = asyncio.create_task(gated.ask("POST", "/v1/orders", "trade", order))
+        await until(lambda: asked.lanes == ["command"])
+        Tokens(gated.state_dir).remove("trade-bot")
+        turns.release()
+        assert (await waiting)[0] == 401 and not gated.desk.asked
+
+
+async def hung_up(gated: Gated, path: str, body: bytes) -> asyncio.StreamWriter:
+    """One who asks, and is about to hang up."""
+    _, writer = await asyncio.open_connection("127.0.0.1", gated.port)
+    head = f"Authorization: Bearer {gated.tokens['trade']}\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}".encode() + body)
+    return writer
+
+
+async def test_a_command_does_not_wait_for_its_turn_without_end() -> None:
+    lines = EngineLines(Path("/nowhere"), answer_s=0.05)
+    for _ in range(AT_ONCE["command"]):
+        await lines._lanes["command"].acquire()
+    with pytest.raises(Refused, match="nothing was done") as refused:
+        async with asyncio.timeout(5):
+            await lines.ask("command", "POST", target("/v1/orders", ""), {}, b"")
+    assert refused.value.code == "BUSY" and lines._waiting["command"] == 0
 
 
 async def test_what_is_kept_of_answers_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
