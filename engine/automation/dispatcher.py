@@ -253,6 +253,13 @@ class Dispatcher:
         self._tally(job).skipped += 1
         self._leave(job)
 
+    def unrecorded(self, job: Job) -> None:
+        """It could not be recorded, so it does not run: no cooldown follows from it."""
+        self.skipped(job)
+        entry = self.entries.get(job.name)
+        if entry is not None and entry.last.get(job.symbol) == job.ns:
+            del entry.last[job.symbol]  # the one before was over
+
     def ended(self, job: Job, error: str) -> None:
         """It has run; ``error`` is "" when all its steps were done."""
         tally, entry = self._tally(job), self._leave(job)

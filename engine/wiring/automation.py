@@ -329,7 +329,7 @@ class Automations:
         except BaseException:
             # Nobody knows whether they are recorded, so none of them runs.
             for job in jobs:
-                self._dispatcher.skipped(job)
+                self._dispatcher.unrecorded(job)
             self._ended = [*ended, *self._ended]
             raise
         at_ns = self._timer()

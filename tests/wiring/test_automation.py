@@ -198,6 +198,21 @@ async def test_a_store_that_fails_starts_nothing(database: Path) -> None:
         running.store.error = None
 
 
+async def test_what_could_not_be_recorded_begins_no_cooldown(database: Path) -> None:
+    async with Running(database) as running:
+        await running.put("one", NOTIFY, cooldown_s=3_600)
+        running.store.error = StoreError("disk full")
+        running.signal(at_s=1)
+        await until(lambda: running.skipped() == 1)
+        running.store.error = None
+        running.signal(at_s=2)
+        await running.ended(1)
+        running.signal(at_s=3)
+        running.signal(symbol="sim:ETH-USD", at_s=3)
+        await running.ended(2)
+        assert running.row().matched == 3, "what ran did begin one"
+
+
 # --- webhooks ---
 
 
