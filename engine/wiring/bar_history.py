@@ -20,10 +20,11 @@ from engine.errors import StoreError
 from engine.events import NS, Candle, FeedState
 from engine.feature_table import FeatureTable
 from engine.feeds.simulation.venue import VENUE as SIMULATED
+from engine.store.adjust import adjusted
 from engine.store.bar import Bar, bar_of
 from engine.store.bars import BARS_DATABASE, BarStore
 from engine.store.bars_live import LiveBars
-from engine.store.bars_read import BarReader
+from engine.store.bars_read import BarReader, Bars
 from engine.store.hot_cache import HotCache
 from engine.symbols import name_of, round_the_clock
 from engine.wiring.market_news import POLLED
@@ -318,18 +319,25 @@ class BarHistory:
             self.text = status.text
 
     async def _fill(self, reader: BarReader, symbol: str) -> None:
+        count = max(self.cache.capacity, SEEDED)
         try:
-            count = max(self.cache.capacity, SEEDED)
-            bars = await asyncio.to_thread(reader.last, symbol, self._interval_s, count)
+            bars, fed = await asyncio.to_thread(self._read, reader, symbol, self._interval_s, count)
         except StoreError as error:
             log.error("%s", error)
             return
         self.cache.fill(bars)
-        self._desk.model_bars.fill(bars)
+        self._desk.model_bars.fill(fed)
         if self._redis is not None:
             self._redis.nudge()
 
     # --- for models ---
+
+    def _read(self, reader: BarReader, symbol: str, interval_s: int, count: int) -> tuple[Bars, Bars]:
+        """The newest bars as they were told, and in today's shares: models are trained on no jump that nobody
+        traded. Raises StoreError."""
+        bars, now_ns = reader.last(symbol, interval_s, count), self._clock()
+        splits = [one for one in reader.actions(symbol) if one.kind == "split" and one.ex_ns <= now_ns]
+        return bars, adjusted(bars, splits)
 
     def _on_new(self, interval_s: int) -> None:
         for venue, (up, _) in self._seen.items():
@@ -347,8 +355,8 @@ class BarHistory:
         )
         try:
             for symbol in kept_symbols(self._config):
-                bars = await asyncio.to_thread(reader.last, symbol, interval_s, SEEDED)
-                self._desk.model_bars.fill(bars)
+                _, fed = await asyncio.to_thread(self._read, reader, symbol, interval_s, SEEDED)
+                self._desk.model_bars.fill(fed)
         except StoreError as error:
             log.error("a model begins without stored bars: %s", error)
 

@@ -104,7 +104,7 @@ class HistoryLoad:
     """Loads what is missing, of several sources at once and of each one symbol after the other.
 
     ``refuse(candle, reason)`` is told of bars that are not believed, ``loaded(symbol)`` is awaited when a
-    symbol has new bars. ``changed`` is called as the status goes.
+    symbol has new bars, or a split is told of it. ``changed`` is called as the status goes.
     """
 
     def __init__(
@@ -239,8 +239,7 @@ class HistoryLoad:
         """By the first source that can; what lies before its reach, by the next that has it."""
         target, symbol = work.target, work.target.symbol
         faults: list[str] = []
-        if symbol not in self._checked:
-            await self._load_actions(target)
+        split = symbol not in self._checked and await self._load_actions(target)
         left = await self._load_by(target, target.choices, work.holes, faults)
         if left and target.rest:
             reach_ns = self._reach_ns(target.choices, self._clock())
@@ -252,12 +251,13 @@ class HistoryLoad:
             self.status.faults[symbol] = "; ".join(faults) or "no source has it"
         else:
             self._note_checked(work)
-        if self._stored_of.pop(symbol, 0):
+        stored = self._stored_of.pop(symbol, 0)
+        if stored:
             self._quiet.pop(symbol, None)
-            if self._loaded is not None:
-                await self._loaded(symbol)
         else:
             self._keep_quiet(symbol)
+        if (stored or split) and self._loaded is not None:
+            await self._loaded(symbol)
 
     async def _load_by(
         self, target: Target, choices: Choices, holes: list[tuple[int, int]], faults: list[str]
@@ -313,8 +313,9 @@ class HistoryLoad:
                     wait_s = backoff.next(wait_s)
                 await asyncio.sleep(max(wait_s, 0.05))
 
-    async def _load_actions(self, target: Target) -> None:
-        """Of the first who knows them. Bars are stored without, and the next day is another attempt."""
+    async def _load_actions(self, target: Target) -> bool:
+        """Of the first who knows them; whether there is a split among them. Bars are stored without, and the
+        next day is another attempt."""
         now_ns = self._clock()
         since_ns = now_ns - (self._history.days + 1) * _DAY_NS
         for source, native in (*target.choices, *target.actions):
@@ -330,7 +331,8 @@ class HistoryLoad:
             told = [_stored(action, source, now_ns) for action in actions if _sound(action)]
             if told:
                 await queried(self._store, self._store.actions(target.symbol, told))
-            return
+            return any(one.kind == "split" for one in told)
+        return False
 
 
 def _delay_s(target: Target) -> int:

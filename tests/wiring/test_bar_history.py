@@ -16,14 +16,14 @@ from engine.events import NS, Gap, Trade
 from engine.events import FeedState as State
 from engine.feeds.base import FeedStats
 from engine.logs import LogRing
-from engine.store.bar import Provenance
+from engine.store.bar import Provenance, StoredAction
 from engine.store.bars_read import BarReader
 from engine.wiring import bar_history, history_load
 from engine.wiring.engine_options import EngineOptions
 from engine.wiring.live import LiveEngine
 from engine.wiring.port import LivePort
 from tests.klines_server import KlinesServer
-from tests.store.bar_samples import MINUTE, START, SYMBOL, candles
+from tests.store.bar_samples import MINUTE, START, SYMBOL, bar, candles
 
 DAY = 1440
 NOW = START + DAY * MINUTE
@@ -223,6 +223,25 @@ async def test_history_is_loaded_beside_the_desk_and_goes_on(
         again.now_ns = NOW + 3 * MINUTE
         again.run()
         await until(lambda: len(again.bars.cache.bars(SYMBOL, 5_000)[0]) >= DAY)
+
+
+async def test_models_are_fed_a_split_share_as_they_were_trained_on_it(tmp_path: Path) -> None:
+    """A jump that nobody traded is no move; what is stored, and shown, stays as it was told."""
+    ex_ns = NOW // (DAY * MINUTE) * DAY * MINUTE
+    closes = {-2: 400.0, -1: 404.0, 0: 101.0, 1: 102.0}
+    told = [bar(close, open_ns=ex_ns + at * MINUTE, volume=8.0, source="") for at, close in closes.items()]
+    splits = [
+        StoredAction(ns, "split", 4.0, "yahoo", False, NOW) for ns in (ex_ns, NOW + DAY * MINUTE)
+    ]  # the second is announced
+    async with running(tmp_path) as one:
+        one.bars._store.call(one.bars._store.page(told))
+        one.bars._store.call(one.bars._store.actions(SYMBOL, splits))
+        one.run()
+        await until(lambda: len(one.bars.cache.bars(SYMBOL, 10)[0]))
+        _, values = one.engine.desk.model_bars._coarse[60].bars(SYMBOL)
+        assert values[:, 3].tolist() == [100.0, 101.0, 101.0, 102.0]
+        assert values[:, 4].tolist() == [32.0, 32.0, 8.0, 8.0]
+        assert one.bars.cache.bars(SYMBOL, 10)[1][:, 3].tolist() == list(closes.values())
 
 
 async def test_a_load_begins_when_it_is_asked_for(tmp_path: Path) -> None:

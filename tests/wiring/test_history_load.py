@@ -361,6 +361,16 @@ async def test_splits_and_dividends_are_kept_and_excuse_a_jump(loading: Loading)
     ]
 
 
+async def test_a_split_is_news_of_a_symbol_without_a_new_bar(loading: Loading) -> None:
+    source = Fake("yahoo", candles(BARS))
+    await load(loading, source, symbol="poll:X")
+    for actions, times in (((), 1), ((Dividend(START, 0.25),), 1), ((Split(START, 4.0, 1.0),), 2)):
+        loading.now_ns += DAY * MINUTE
+        source.told = actions
+        status = await load(loading, source, symbol="poll:X")
+        assert not status.stored and loading.loaded == ["poll:X"] * times
+
+
 async def test_who_has_no_bars_may_know_the_dividends(loading: Loading) -> None:
     service = Fake("yahoo", actions=(Dividend(START, 0.25),))
     venue = Fake("binance", candles(BARS))
