@@ -19,7 +19,7 @@ class DailyPort(Protocol):
         """Those of one day, newest first. Raises StoreError."""
         ...
 
-    def plan_targets(self, scores: Mapping[str, float]) -> ScoredPlan:
+    async def plan_targets(self, scores: Mapping[str, float]) -> ScoredPlan:
         """By these scores; none: by the newest ones of the desk's model. Raises NotReadyError."""
         ...
 

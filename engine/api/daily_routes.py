@@ -32,7 +32,7 @@ async def day(request: web.Request) -> web.Response:
 
 async def plan(request: web.Request) -> web.Response:
     wanted = await body(request, TargetScores, MOST_SCORES)
-    return json_response(desk_of(request).daily.plan_targets(wanted.scores))
+    return json_response(await desk_of(request).daily.plan_targets(wanted.scores))
 
 
 async def history(request: web.Request) -> web.Response:
@@ -82,6 +82,7 @@ ROUTES = (
         most_body=MOST_SCORES,
         reply=ScoredPlan,
         statuses=(409,),
+        slow=True,
     ),
     Route(
         method="GET",

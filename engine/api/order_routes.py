@@ -44,7 +44,7 @@ async def place_list(request: web.Request) -> web.Response:
 
 async def preview_list(request: web.Request) -> web.Response:
     wanted = await body(request, OrderList)
-    return json_response(desk_of(request).trading.preview_list(wanted, who(request)))
+    return json_response(await desk_of(request).trading.preview_list(wanted, who(request)))
 
 
 async def every(request: web.Request) -> web.Response:
@@ -135,6 +135,7 @@ ROUTES = (
         body=OrderList,
         reply=ListPreview,
         statuses=(409,),
+        slow=True,
     ),
     Route(
         method="POST",

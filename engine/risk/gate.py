@@ -38,6 +38,7 @@ from engine.risk.plan import Plan, plan
 from engine.risk.state import StateLatch
 from engine.risk.stop_lock import StopLocks
 from engine.risk.view import RiskView
+from engine.slices import Work, at_once
 
 __all__ = ["CHECK_FAILED", "Judgement", "RiskGate"]
 
@@ -143,6 +144,12 @@ class RiskGate:
         its parent opens. When one is denied all are, but for exits without a parent: what reduces a position
         that is held is never kept back by another order.
         """
+        return at_once(self.judging_list(requests, views))
+
+    def judging_list(
+        self, requests: Sequence[OrderRequest], views: Sequence[RiskView]
+    ) -> Work[list[Judgement]]:
+        """The same, a leg at a time."""
         judged = []
         for number, (request, view) in enumerate(zip(requests, views, strict=True)):
             try:
@@ -152,6 +159,7 @@ class RiskGate:
                 outcomes: list[Outcome] = [(False, error, "LIST")]
                 judgement = Judgement(request, False, [raised("LIST")], outcomes, view.now_ns)
             judged.append(judgement)
+            yield
         denied = [f"{one.request.client_order_id}: {one.code()}" for one in judged if not one.approved]
         for one in judged:
             alone = exits(one.request) and not one.request.parent_id

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from engine.api.daily_protocol import DailyDetail, DailyRow, HistoryRow, ScoredPlan
 from engine.api.protocol import Reply
 from engine.errors import NotReadyError
+from engine.slices import in_slices
 from engine.wiring.daily_rows import daily_details, daily_rows
-from engine.wiring.target_plan import planned_now
+from engine.wiring.target_plan import planning
 
 if TYPE_CHECKING:
     from engine.wiring.live import LiveEngine
@@ -31,10 +32,10 @@ class LiveDaily:
     async def day(self, day: str) -> tuple[DailyDetail, ...]:
         return await asyncio.to_thread(daily_details, self._engine.options.state_dir, day)
 
-    def plan_targets(self, scores: Mapping[str, float]) -> ScoredPlan:
+    async def plan_targets(self, scores: Mapping[str, float]) -> ScoredPlan:
         if not self._engine.ready:
             raise NotReadyError
-        return planned_now(self._engine.desk, scores)
+        return await in_slices(planning(self._engine.desk, scores))
 
     def history(self) -> HistoryRow:
         bars = self._engine.bars

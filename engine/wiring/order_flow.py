@@ -32,6 +32,7 @@ from engine.instruments import Instrument, Instruments
 from engine.market.freshness import Freshness
 from engine.portfolio.books import Books
 from engine.risk.gate import RiskGate
+from engine.slices import Work, at_once
 from engine.text import clean
 from engine.wiring.amendments import Amendments
 from engine.wiring.blocks import Blocks
@@ -214,6 +215,10 @@ class OrderFlow:
 
     def judge(self, requests: Sequence[OrderRequest]) -> list[Verdict]:
         """What risk would say now of orders that are sent together; nothing is sent."""
+        return at_once(self.judging(requests))
+
+    def judging(self, requests: Sequence[OrderRequest]) -> Work[list[Verdict]]:
+        """The same, an order at a time."""
         views, now = [], self._features.now_ns
         for request in requests:
             instrument = self._instruments[self._index(request.symbol)]
@@ -221,7 +226,12 @@ class OrderFlow:
             views.append(self.views.view(request, instrument, quote, now))
         if len(requests) == 1:
             return [self.gate.check(requests[0], views[0])]
-        return [judgement.verdict() for judgement in self.gate.judge_list(requests, views)]
+        judged = yield from self.gate.judging_list(requests, views)
+        verdicts = []
+        for judgement in judged:
+            verdicts.append(judgement.verdict())
+            yield
+        return verdicts
 
     def _check_list(self, requests: Sequence[OrderRequest]) -> None:
         if len({request.gateway for request in requests}) != 1:

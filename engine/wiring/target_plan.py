@@ -9,6 +9,7 @@ from engine.api.daily_protocol import OrderSize, ScoredPlan
 from engine.api.trading_protocol import TargetPlan, TargetRow
 from engine.events import OrderRequest, OrderType, Purpose, Side
 from engine.portfolio.targets import Asset, Change, plan
+from engine.slices import Work
 from engine.wiring.decimal_text import plain
 from engine.wiring.desk import Desk
 from engine.wiring.target_assets import TargetAssets
@@ -17,9 +18,9 @@ from engine.wiring.target_rows import plan_rows
 UNKNOWN = "UNKNOWN"
 
 
-def planned_now(desk: Desk, scores: Mapping[str, float]) -> ScoredPlan:
+def planning(desk: Desk, scores: Mapping[str, float]) -> Work[ScoredPlan]:
     """By ``scores``, of symbols as the desk has them; none: by the newest ones of its model. Nothing is
-    sent."""
+    sent; it is done a symbol at a time."""
     version, ns = "", 0
     if not scores:
         batch = desk.signals.scoring.batches.get()
@@ -37,8 +38,11 @@ def planned_now(desk: Desk, scores: Mapping[str, float]) -> ScoredPlan:
             strangers.append(TargetRow(symbol, scores.get(symbol), 0.0, *("0",) * 4, UNKNOWN, "no price yet"))
         else:
             assets[symbol] = known.of(instrument)
+        yield
     found = plan(scores, assets, known.equity(), desk.config.targets)
+    yield
     rows = plan_rows(found)
+    yield
     sizes = tuple(
         OrderSize(
             row.symbol,

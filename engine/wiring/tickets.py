@@ -17,6 +17,7 @@ from engine.execution.order_list import one_cancels_other, order_list
 from engine.execution.ticket import Ticket, TicketView, order_requests
 from engine.instruments import Instrument
 from engine.plain_number import is_plain
+from engine.slices import Work
 from engine.text import clean
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
@@ -106,17 +107,19 @@ class Tickets:
         rest, verdict = self._desk.trading.judge_amendment(client_order_id, self.amendment(patch))
         return self._preview([rest], [verdict])
 
-    def preview_list(self, requests: Sequence[OrderRequest]) -> ListPreview:
-        """The same of a list's orders, judged as a whole."""
-        verdicts = self._desk.trading.judge(requests)
+    def previewing_list(self, requests: Sequence[OrderRequest]) -> Work[ListPreview]:
+        """The same of a list's orders, judged as a whole; that of a long one takes so long that no tick is to
+        wait for it."""
+        verdicts = yield from self._desk.trading.judging(requests)
         starts = [number for number, request in enumerate(requests) if not request.parent_id]
-        previews = tuple(
-            self._with_exits(requests[start:end], self._preview(requests[start:end], verdicts[start:end]))
-            for start, end in zip(starts, [*starts[1:], len(requests)], strict=True)
-        )
+        previews = []
+        for start, end in zip(starts, [*starts[1:], len(requests)], strict=True):
+            preview = self._preview(requests[start:end], verdicts[start:end])
+            previews.append(self._with_exits(requests[start:end], preview))
+            yield
         denied = sum(not verdict.approved for verdict in verdicts)
         said = f"{denied} denied" if denied else "approved"
-        return ListPreview(previews, not denied, f"{len(requests)} orders: {said}")
+        return ListPreview(tuple(previews), not denied, f"{len(requests)} orders: {said}")
 
     def _with_exits(self, requests: Sequence[OrderRequest], preview: OrderPreview) -> OrderPreview:
         """It says, too, where the position that the order makes would be left."""

@@ -20,6 +20,7 @@ from engine.events import (
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
 from engine.market.freshness import Freshness
+from engine.slices import Work
 from engine.text import clean
 from engine.wiring.entries import Entries
 from engine.wiring.exits import ExitOrders
@@ -152,6 +153,10 @@ class Trading:
     def judge(self, requests: Sequence[OrderRequest]) -> list[Verdict]:
         """What risk would say of them now; nothing is sent."""
         return self._flow.judge(requests)
+
+    def judging(self, requests: Sequence[OrderRequest]) -> Work[list[Verdict]]:
+        """The same, an order at a time."""
+        return self._flow.judging(requests)
 
     def amend(self, client_order_id: str, amendment: Amendment, who: str) -> Verdict:
         """Change a working order; see ``Amendments.ask``."""

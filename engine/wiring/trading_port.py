@@ -32,6 +32,7 @@ from engine.events import OrderRequest
 from engine.execution.webhook import WebhookRefused
 from engine.risk.limit_kinds import shown
 from engine.risk.limits import DESK, STRATEGY, SYMBOL
+from engine.slices import in_slices
 from engine.wiring.account_rows import account_detail
 from engine.wiring.flatten import Flattening
 from engine.wiring.limit_rows import limit_rows
@@ -132,9 +133,9 @@ class LiveTrading:
         self._refuse_early()
         return self._tickets.preview(self._tickets.requests(ticket, who))
 
-    def preview_list(self, wanted: OrderList, who: str) -> ListPreview:
+    async def preview_list(self, wanted: OrderList, who: str) -> ListPreview:
         self._refuse_early()
-        return self._tickets.preview_list(self._tickets.list_requests(wanted, who))
+        return await in_slices(self._tickets.previewing_list(self._tickets.list_requests(wanted, who)))
 
     def orders(self, symbol: str, state: str, limit: int, before: int = NEWEST) -> Part[OrderRow]:
         if symbol:

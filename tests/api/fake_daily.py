@@ -48,7 +48,7 @@ class FakeDaily:
         self._asked.append(("daily", day))
         return (DailyDetail(RUN, (ORDER,), ("Net P&L: 12",)),) if day == DAY else ()
 
-    def plan_targets(self, scores: Mapping[str, float]) -> ScoredPlan:
+    async def plan_targets(self, scores: Mapping[str, float]) -> ScoredPlan:
         self._asked.append(("plan targets", dict(scores)))
         return PLAN
 

@@ -83,7 +83,7 @@ class FakeTrading:
         self.asked.append(("place list", wanted, who))
         return OrderReply(True, "sent", ("td-1", "td-2"))
 
-    def preview_list(self, wanted: OrderList, who: str) -> ListPreview:
+    async def preview_list(self, wanted: OrderList, who: str) -> ListPreview:
         self.asked.append(("preview list", wanted, who))
         return ListPreview(tuple(self.preview(each, who) for each in wanted.tickets), True, "approved")
 

@@ -36,6 +36,11 @@ def test_a_route_is_of_one_piece(route: Route) -> None:
     msgspec.json.schema_components((route.reply, *(() if route.body is None else (route.body,))))
 
 
+def test_who_may_only_read_has_no_more_than_small_questions_computed_often() -> None:
+    often = {route.path for route in TABLE if route.method == "POST" and route.rate == "look"}
+    assert often == {"/v1/audit/refused", "/v1/orders/preview", "/v1/orders/{id}/preview"}
+
+
 def test_a_route_without_a_need_cannot_be_declared_and_no_two_share_a_handler() -> None:
     async def handler(request: web.Request) -> web.Response:
         return web.Response()

@@ -11,6 +11,7 @@ import pytest
 from engine.api.trading_protocol import OrderList, OrderReply
 from engine.errors import OrderError
 from engine.events import OrderState, Purpose, RiskState
+from engine.slices import at_once
 from engine.wiring.placed import list_reply, placed_before
 from engine.wiring.tickets import Tickets
 from tests.wiring.test_order_flow import SLOW, restarted, the_order
@@ -170,10 +171,21 @@ def test_an_exit_leaves_although_an_entry_of_its_list_is_denied() -> None:
     assert exit.reduce_only
 
 
+def test_no_tick_waits_for_a_long_list_to_be_judged() -> None:
+    """Each order is judged with all before it: of a hundred brackets that takes a few tenths of a second."""
+    market = Market(overrides=SLOW)
+    tickets = Tickets(market.desk)
+    wanted = orders(*({"price": f"{50 + n}", "quantity": "1", "stop_loss": "40"} for n in range(40)))
+    requests = tickets.list_requests(wanted, "me")
+    assert len(requests) == 80
+    assert sum(1 for _ in tickets.previewing_list(requests)) >= 80 + 80 + 40
+
+
 def test_a_list_is_judged_with_the_orders_before_it() -> None:
     market = Market(overrides=(*SLOW, "risk.max_open_orders_per_symbol=2"))
     wanted = orders(*({"price": f"99.{n}", "quantity": "1"} for n in (5, 6, 7)))
-    preview = Tickets(market.desk).preview_list(Tickets(market.desk).list_requests(wanted, "me"))
+    tickets = Tickets(market.desk)
+    preview = at_once(tickets.previewing_list(tickets.list_requests(wanted, "me")))
     assert not preview.approved and preview.text == "3 orders: 3 denied"
     assert [one.verdicts[0].code for one in preview.previews] == [
         "LIST_DENIED",

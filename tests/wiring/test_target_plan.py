@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.wiring.target_plan import UNKNOWN, planned_now
+from engine.slices import at_once
+from engine.wiring.target_plan import UNKNOWN, planning
 from tests.wiring.test_targets import BEST_A, A, B, D, Floor
 
 LEAST = "risk.max_order_notional_pct=1"
@@ -12,7 +13,7 @@ LEAST = "risk.max_order_notional_pct=1"
 
 def test_a_plan_of_given_scores_is_the_desks_own() -> None:
     floor = Floor(LEAST)
-    found = planned_now(floor.desk, BEST_A)
+    found = at_once(planning(floor.desk, BEST_A))
     rows = {row.symbol: row for row in found.plan.rows}
     assert rows[A].weight == 1.0 and rows[D].weight == -1.0
     assert Decimal(rows[A].target) > 0 > Decimal(rows[D].target)
@@ -25,7 +26,7 @@ def test_a_plan_of_given_scores_is_the_desks_own() -> None:
     assert not floor.orders()  # nothing is sent
 
     floor.rebalance(BEST_A)
-    after = planned_now(floor.desk, BEST_A)
+    after = at_once(planning(floor.desk, BEST_A))
     assert {row.symbol: row.held for row in after.plan.rows}[A] == str(floor.held(A))
 
 
@@ -33,7 +34,7 @@ def test_what_cannot_be_judged_says_why() -> None:
     floor = Floor()
     floor.quiet = {A}
     floor.run(20)
-    found = planned_now(floor.desk, {**BEST_A, "sim:NONE": 0.02})
+    found = at_once(planning(floor.desk, {**BEST_A, "sim:NONE": 0.02}))
     rows = {row.symbol: row for row in found.plan.rows}
     assert rows[A].code == "STALE" and rows[A].addition == "0"
     assert (rows["sim:NONE"].code, rows["sim:NONE"].score) == (UNKNOWN, 0.02)
@@ -41,5 +42,11 @@ def test_what_cannot_be_judged_says_why() -> None:
 
 
 def test_without_scores_and_without_a_model_nothing_is_planned() -> None:
-    found = planned_now(Floor("targets.enabled=false").desk, {})
+    found = at_once(planning(Floor("targets.enabled=false").desk, {}))
     assert (found.version, found.scores, found.plan.rows, found.follows) == ("", {}, (), False)
+
+
+def test_no_tick_waits_for_a_plan_of_many_scores() -> None:
+    floor = Floor()
+    steps = sum(1 for _ in planning(floor.desk, {f"sim:NONE-{n}": 0.01 for n in range(1_000)}))
+    assert steps > 1_000

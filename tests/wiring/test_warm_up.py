@@ -33,7 +33,7 @@ async def test_orders_and_changes_are_refused_until_the_desk_runs(tmp_path: Path
         lambda: asyncio.run(trading.place_list(orders, "me")),
         lambda: asyncio.run(trading.amend("td-1", patch, "me")),
         lambda: trading.preview(ticket, "me"),
-        lambda: trading.preview_list(orders, "me"),
+        lambda: asyncio.run(trading.preview_list(orders, "me")),
         lambda: trading.preview_amendment("td-1", patch),
     ):
         with pytest.raises(NotReadyError, match=r"^the desk is warming up: try again in a moment$"):
