@@ -17,5 +17,16 @@ class Box(Vertical):
 
 
 class SeenThrough(Box):
-    """Is drawn where it has something in it, and nowhere else: room kept for what comes and goes, so that
-    nothing around it has to be placed anew."""
+    """Room kept for what comes and goes: where nothing is in it, and while it is closed, what is below is
+    seen. To open and to close it places nothing anew, for what is in it has its place all the time."""
+
+    is_open = False
+
+    def reveal(self, is_open: bool) -> None:
+        if is_open == self.is_open:
+            return
+        self.is_open = is_open
+        if self.is_attached:
+            compositor = self.screen._compositor
+            compositor._visible_widgets = compositor._layers_visible = None
+            self.screen.refresh(*(child.region for child in self.children))

@@ -180,8 +180,8 @@ class CommandLine(Box):
 
     def __init__(self) -> None:
         super().__init__(id="command-line")
-        self.display = False
         self.input = CommandInput(id="command")
+        self.input.can_focus = False
         self._hint = ""
         self._hint_label = Label("", classes="hint", markup=False)
         self._offers = _Offers()
@@ -224,8 +224,9 @@ class CommandLine(Box):
         if hint != self._hint:
             self._hint = hint
             self._hint_label.update(f" {hint} ")
-        self.display = True
+        self.input.can_focus = True
         self.begin(text)
+        self._reveal(True)
 
     def begin(self, text: str) -> None:
         """As if ``text`` had been typed."""
@@ -235,8 +236,20 @@ class CommandLine(Box):
         self.show_offer()
 
     def close(self) -> None:
-        self.is_open = False
-        self.display = False
+        self.is_open = self.input.can_focus = False
+        self._reveal(False)
+        # As high as it opens next: it is then placed already.
+        self.call_after_refresh(self._empty)
+
+    def _reveal(self, is_open: bool) -> None:
+        assert isinstance(self.parent, CommandPlace)
+        self.parent.reveal(is_open)
+
+    def _empty(self) -> None:
+        if not self.is_open:
+            with self.input.prevent(Input.Changed):
+                self.input.value = ""
+            self.show_offer()
 
     # --- what is seen ----------------------------------------------------------------------------
 

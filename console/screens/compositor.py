@@ -7,6 +7,7 @@ of it at every edge of every widget: two panes that change in opposite corners d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 
 from textual._compositor import ChopsUpdate, Compositor, CompositorMap, ReflowResult
 from textual.geometry import Region, Size
@@ -32,6 +33,8 @@ class DeskCompositor(Compositor):
         self._behind = behind
         self.part: Widget | None = None
         """In which all is that the next layout is to place anew; None: anywhere."""
+        self._unseen: set[Widget] = set()
+        """Rooms, and what is in those that are closed: they have a place, and are not drawn."""
 
     def reflow(self, parent: Widget, size: Size) -> ReflowResult:
         if self.root is not parent or self.size != size:
@@ -57,11 +60,17 @@ class DeskCompositor(Compositor):
     @property
     def visible_widgets(self) -> dict[Widget, tuple[Region, Region]]:
         if self._visible_widgets is None:
-            seen = super().visible_widgets.items()
-            self._visible_widgets = {
-                widget: place for widget, place in seen if not isinstance(widget, SeenThrough)
-            }
+            seen = super().visible_widgets
+            rooms = [widget for widget in seen if isinstance(widget, SeenThrough)]
+            closed = [room.walk_children(Widget) for room in rooms if not room.is_open]
+            self._unseen = {*rooms, *chain.from_iterable(closed)}
+            self._visible_widgets = {one: place for one, place in seen.items() if one not in self._unseen}
         return self._visible_widgets
+
+    def update_widgets(self, widgets: set[Widget]) -> None:
+        # Textual takes one that is not seen for a new one, and looks where everything stands anew.
+        seen = self.visible_widgets.keys()
+        super().update_widgets(widgets if widgets <= seen else widgets - self._unseen)
 
     def render_partial_update(self) -> ChopsUpdate | None:
         screen = self.size.region

@@ -56,4 +56,37 @@ async def test_what_is_around_a_part_stands_as_it_stood(
         await pilot.press(*_WALK[:8])
     assert wrong == []
     assert {"strategies", "panes"} & set(parts), "nothing kept to its part"
-    assert "command-place" in parts, "all of the desk was placed for a line at its foot"
+
+
+@pytest.mark.parametrize("size", [COMPACT, WIDE])
+async def test_the_command_line_opens_and_closes_where_it_has_its_place(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reflow = DeskCompositor.reflow
+    placed = 0
+
+    def count(compositor: DeskCompositor, parent: Widget, size: Size) -> ReflowResult:
+        nonlocal placed
+        placed += 1
+        return reflow(compositor, parent, size)
+
+    def foot() -> list[str]:
+        return [line.text for line in app.desk._compositor.render_strips()[-10:]]
+
+    async with desk(FakeLink(), size) as (app, pilot):
+        await until(pilot, lambda: not app.desk._coaches() and app.desk.is_placed)
+        await pilot.press("colon", "m", "o", "d", "escape")
+        await pilot.pause()
+        before = foot()
+        monkeypatch.setattr(DeskCompositor, "reflow", count)
+        last = size[1] - 1
+        assert app.desk.get_widget_at(5, last)[0] is app.desk.keys, "a click falls through"
+        await pilot.press("colon")
+        await pilot.pause()
+        assert foot()[-1].startswith(" :") and app.focused is app.desk.line_place.line.input
+        assert app.desk.get_widget_at(5, last)[0] is app.focused
+        await pilot.press("escape")
+        await pilot.pause()
+        assert foot() == before and app.focused is app.desk.grid
+        assert app.desk.line_place.line.input not in app.desk.focus_chain
+        assert placed == 0
