@@ -14,7 +14,8 @@ BLOCKS = "▁▂▃▄▅▆▇"
 
 
 def price(value: float | None) -> str:
-    """A market price with about six significant digits; the decimals depend on its size only."""
+    """A market price with about six significant digits, or four of a tiny one; its form depends on its size
+    only."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
     size = abs(value)
@@ -22,7 +23,7 @@ def price(value: float | None) -> str:
         return f"{value:,.2f}"
     if size >= 1:
         return f"{value:.4f}"
-    return f"{value:.6f}"
+    return f"{value:.6f}" if size >= 0.001 or not size else f"{value:#.4g}"
 
 
 def any_number(value: float) -> str:
