@@ -17,7 +17,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from console.alerts import SILENT, AlertsApp, Notices
-from console.commands import DeskCommands
+from console.commands import DeskCommands, Palette
 from console.control import ControlApp
 from console.driver import DeskDriver
 from console.exporting import ExportingApp
@@ -105,6 +105,10 @@ class DeskApp(
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """None of Textual's own: the key table is the palette."""
         return ()
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def on_mount(self) -> None:
         self.begin_with_layout()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from console.command_line.command import Candidate, Command
@@ -31,6 +31,14 @@ class Entry(NamedTuple):
     def content(self) -> Content:
         """Never markup."""
         return Content(f"{self.text}  ({self.shown})" if self.shown else self.text)
+
+
+class Palette(CommandPalette):
+    """Textual's ends the app at a page down before its list has a place."""
+
+    def _action_command_list(self, action: str) -> None:
+        if not action.startswith("page") or self.query_one(CommandList).size.height:
+            super()._action_command_list(action)
 
 
 class DeskCommands(Provider):

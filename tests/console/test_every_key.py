@@ -47,7 +47,7 @@ SAYS = {
     "redraw": "shows it again",
     "quit": "LeaveScreen",
     "help": "HelpScreen",
-    "palette": "CommandPalette",
+    "palette": "Palette",
 }
 """What is found in the state of the desk afterwards; of the others, that something is another."""
 
@@ -176,7 +176,7 @@ async def test_other_keys_work_and_are_shown_where_they_are() -> None:
         await press(pilot, "escape", "ctrl+p")
         assert app.desk.frozen and app.screen is app.desk
         await press(pilot, "ctrl+p", "f2")
-        assert type(app.screen).__name__ == "CommandPalette"
+        assert type(app.screen).__name__ == "Palette"
         await press(pilot, "escape", "o", "e")
         assert app.screen.form.cursor == "type"  # type: ignore[attr-defined]
         await press(pilot, "escape", "m")

@@ -161,4 +161,4 @@ async def test_the_screen_is_sent_again_whatever_is_open(monkeypatch: pytest.Mon
             await press(pilot, "ctrl+l")
             while app.screen is not app.desk or app.focused is not app.desk.grid:
                 await press(pilot, "escape")
-        assert drawn == ["TicketScreen", "CommandPalette", "DeskScreen"]
+        assert drawn == ["TicketScreen", "Palette", "DeskScreen"]
