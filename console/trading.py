@@ -26,6 +26,9 @@ from engine.api.trading_protocol import FlattenPatch, LimitPatch, LimitRow
 from widgets import figures
 from widgets.orders import FINAL
 
+SETTLE_S = 0.7
+"""A key that comes so soon after the selected row went away was meant for that one."""
+
 
 class TradingApp(CommandingApp):
     """``link`` takes the commands, ``view`` is what they are about."""
@@ -63,9 +66,15 @@ class TradingApp(CommandingApp):
         if self.refused():
             return
         status = self.view.status
+        asked_in = self.view.risk_state
 
         def answered(state: str | None) -> None:
-            if state in ("reducing", "active"):
+            if state not in ("reducing", "active"):
+                return
+            if self.view.risk_state != asked_in:
+                now, key = self.view.risk_state.upper(), self.key_map.words("{resume}")
+                self.say(f"NOT SENT: the desk is {now} by now: {key} asks again", "warning")
+            else:
                 self.command(
                     f"RESUME {state.upper()}",
                     lambda: self.link.set_risk(state, "resumed from the console"),
@@ -148,8 +157,12 @@ class TradingApp(CommandingApp):
 
     def action_cancel_order(self) -> None:
         row = self._working_order("cancel")
-        if row is not None:
-            self.cancel_order(row)
+        if row is None:
+            return
+        if self.desk.orders.grid.displaced_s < SETTLE_S:
+            self.say(f"NOT SENT: the selected order has just gone; this is {order_words(row)}", "warning")
+            return
+        self.cancel_order(row)
 
     def cancel_order(self, row: OrderRow) -> None:
         self.command(f"cancel of {order_words(row)}", partial(self.link.cancel, row.id), safer=True)
@@ -196,7 +209,9 @@ class TradingApp(CommandingApp):
             self.command(f"CLOSE {patch.percent:g} % of {native}", lambda: self.link.flatten(patch))
 
         if percent is None:
-            self.push_screen(CloseScreen(row), lambda patch: close(patch) if patch is not None else None)
+            positions = self.view.positions
+            how_much = CloseScreen(row, lambda: positions.get(row.symbol))
+            self.push_screen(how_much, lambda patch: close(patch) if patch is not None else None)
             return
 
         def answered(answer: str | None) -> None:

@@ -6,6 +6,8 @@ key whatever is inserted, removed or sorted around it; columns that do not fit a
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
@@ -70,6 +72,8 @@ class Grid(Scrolled, CellStyles, can_focus=True, inherit_bindings=False):
         self._following = self.FOLLOW
         self._page = 0
         """Rows in sight before a resize."""
+        self._displaced_at = -math.inf
+        """When the row that somebody was on went away, and the cursor fell on another one."""
         self._pinned = False
         """Somebody was here: the cursor now belongs to its row, no longer to the first line."""
         self._plan: list[tuple[int, int]] = []
@@ -86,6 +90,11 @@ class Grid(Scrolled, CellStyles, can_focus=True, inherit_bindings=False):
     @property
     def cursor_key(self) -> str | None:
         return self._cursor_key
+
+    @property
+    def displaced_s(self) -> float:
+        """How long ago the cursor fell on another row because its own went away."""
+        return time.monotonic() - self._displaced_at
 
     @property
     def faded(self) -> bool:
@@ -120,7 +129,10 @@ class Grid(Scrolled, CellStyles, can_focus=True, inherit_bindings=False):
                     self._strips.pop(row.key, None)
         dirty.extend(range(len(new), len(old)))
         self._rows = new
+        cursor_before = self._cursor_key if self._pinned else None
         moved_cursor = self._keep_cursor()
+        if cursor_before is not None and cursor_before != self._cursor_key and not self._following:
+            self._displaced_at = time.monotonic()
         if len(new) != len(old):
             for key in self._strips.keys() - {row.key for row in new}:
                 del self._strips[key]
@@ -255,6 +267,7 @@ class Grid(Scrolled, CellStyles, can_focus=True, inherit_bindings=False):
             return
         index = min(max(index, 0), len(self._rows) - 1)
         self._following = self.FOLLOW and index == self._edge
+        self._displaced_at = -math.inf
         before, self._cursor_index = self._cursor_index, index
         self._cursor_key, self._pinned = self._rows[index].key, True
         self._refresh_lines([before, index])

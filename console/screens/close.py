@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import ClassVar
 
@@ -21,8 +22,11 @@ from widgets.positions import level, signed_money
 PARTS = (100, 75, 50, 25)
 
 
+REFRESH_S = 0.5
+
+
 class CloseScreen(Modal[FlattenPatch]):
-    """Dismisses with what to close, None for nothing."""
+    """Dismisses with what to close, None for nothing. ``now``: the position as it stands; None: gone."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,right,space", "turn", show=False),
@@ -37,9 +41,10 @@ class CloseScreen(Modal[FlattenPatch]):
     }
     """
 
-    def __init__(self, row: PositionRow) -> None:
+    def __init__(self, row: PositionRow, now: Callable[[], PositionRow | None]) -> None:
         super().__init__()
-        self._row = row
+        self._row, self._now = row, now
+        self._gone = False
         self.limited = False
         self.choices = Choices(self._choices(), id="choices")
         self._lines = Lines(self._said())
@@ -54,6 +59,19 @@ class CloseScreen(Modal[FlattenPatch]):
 
     def on_mount(self) -> None:
         self.set_focus(self.choices)
+        self.set_interval(REFRESH_S, self._follow)
+
+    def _follow(self) -> None:
+        """The desk trades on behind the question."""
+        row = self._now()
+        if (row is None, row or self._row) != (self._gone, self._row):
+            self._gone, self._row = row is None, row or self._row
+            self._tell()
+
+    def _tell(self) -> None:
+        for choice in self._choices():
+            self.choices.describe(choice.id, choice.detail)
+        self._lines.set_lines(self._said())
 
     def _choices(self) -> list[Choice]:
         held = figures.decimal(self._row.quantity) or Decimal(0)
@@ -69,6 +87,8 @@ class CloseScreen(Modal[FlattenPatch]):
 
     def _said(self) -> list[Line]:
         row = self._row
+        if self._gone:
+            return [(("It is closed by now: nothing is held.", "warn"),), ()]
         held = figures.decimal(row.quantity) or Decimal(0)
         how = "a limit at the touch: it may rest" if self.limited else "the market: it fills what is there"
         return [
@@ -86,9 +106,7 @@ class CloseScreen(Modal[FlattenPatch]):
     def action_turn(self) -> None:
         """Market or limit."""
         self.limited = not self.limited
-        for choice in self._choices():
-            self.choices.describe(choice.id, choice.detail)
-        self._lines.set_lines(self._said())
+        self._tell()
 
     def on_choices_chosen(self, event: Choices.Chosen) -> None:
         event.stop()
