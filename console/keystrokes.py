@@ -65,9 +65,10 @@ class KeystrokesApp(App[None]):
         screen = self.screen
         if not isinstance(screen, TypeAheadScreen) or screen.typed_ahead is None:
             return False
+        at_once = _NEVER_WAIT if screen.typed_ahead else (*_NEVER_WAIT, *screen.AT_ONCE)
         for _, bindings in screen._binding_chain:
             for binding in bindings.key_to_bindings.get(event.key, ()):
-                if binding.priority or binding.action in _NEVER_WAIT:
+                if binding.priority or binding.action in at_once:
                     return False
         screen.typed_ahead.append(event)
         return True

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.strip import Strip
 
 from widgets.cell_styles import CellStyles
@@ -39,10 +38,19 @@ class FormField(NamedTuple):
         return dict(self.choices).get(self.value, self.value)
 
 
+class FormOwner(Protocol):
+    """Is told before the next key is looked at: messages of keys that come faster would be answered with
+    what they have gone beyond."""
+
+    def form_changed(self, key: str, value: str) -> None: ...
+
+    def form_submitted(self) -> None: ...
+
+
 class Form(CellStyles, can_focus=True, inherit_bindings=False):
     """Fields in two columns; the left one first, then the right one, round and round.
 
-    Letters are no part of a number: ``j`` and ``k`` move, ``H`` halts. Posts ``Changed`` and ``Submitted``.
+    Letters are no part of a number: ``j`` and ``k`` move, ``H`` halts.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -60,26 +68,9 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
     ]
     DEFAULT_CSS = "Form { height: auto; background: $surface; }"
 
-    class Changed(Message):
-        def __init__(self, form: Form, key: str, value: str) -> None:
-            super().__init__()
-            self.form, self.key, self.value = form, key, value
-
-        @property
-        def control(self) -> Form:
-            return self.form
-
-    class Submitted(Message):
-        def __init__(self, form: Form) -> None:
-            super().__init__()
-            self.form = form
-
-        @property
-        def control(self) -> Form:
-            return self.form
-
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, owner: FormOwner, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._owner = owner
         self.fields: tuple[FormField, ...] = ()
         self.cursor = ""
         """The key of the field that is typed in."""
@@ -150,14 +141,14 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
             self._set(field, "")
 
     def action_submit(self) -> None:
-        self.post_message(self.Submitted(self))
+        self._owner.form_submitted()
 
     def _set(self, field: FormField, value: str) -> None:
         if value == field.value:
             return
         self.fields = tuple(f._replace(value=value) if f.key == field.key else f for f in self.fields)
         self.refresh()
-        self.post_message(self.Changed(self, field.key, value))
+        self._owner.form_changed(field.key, value)
 
     def on_click(self, event: events.Click) -> None:
         column = 1 if event.x >= self.size.width // 2 else 0

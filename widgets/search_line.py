@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.widgets import Input
 
 from widgets.lines import FixedLines, Line
@@ -60,15 +60,15 @@ class _Note(FixedLines):
 class SearchInput(ValueInput):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,ctrl+c", "drop", show=False)]
 
-    class Dropped(Message):
-        """What is typed is not wanted any more."""
+    dropped: Callable[[], object]
+    """What is typed is not wanted any more."""
 
     def action_drop(self) -> None:
-        self.post_message(self.Dropped())
+        self.dropped()
 
 
 class SearchLine(Horizontal):
-    """Posts the ``Changed`` and ``Submitted`` of its input, and ``SearchInput.Dropped``."""
+    """Posts the ``Changed`` of its input."""
 
     DEFAULT_CSS = """
     SearchLine {
@@ -78,11 +78,14 @@ class SearchLine(Horizontal):
     }
     """
 
-    def __init__(self, target: Searchable, hint: str = "") -> None:
-        """``hint``: said behind what can be typed."""
+    def __init__(
+        self, target: Searchable, keep: Callable[[str], object], drop: Callable[[], object], hint: str = ""
+    ) -> None:
+        """``keep`` and ``drop`` what is typed; ``hint``: said behind what can be typed."""
         super().__init__(id="search-line")
         self.target = target
         self.input = SearchInput(id="search")
+        self.input.submitted, self.input.dropped = keep, drop
         self.input.placeholder = f"{target.SEARCH_HINT} · enter keeps · esc clears{hint}"
         self._found = _Note("", "muted")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import events
 from textual.widgets import Input
 
@@ -10,6 +12,9 @@ class ValueInput(Input):
     """``numeric``: capitals are no part of what is typed, so that ``H`` halts here too."""
 
     numeric = False
+    submitted: Callable[[str], object] | None = None
+    """Takes what is entered before the next key is looked at; None: a message tells it, behind the keys that
+    have come by then."""
 
     def __init__(self, *, id: str | None = None) -> None:
         # Selected by ``edit``, at once: on the focus event it would be after the first keys.
@@ -23,6 +28,12 @@ class ValueInput(Input):
         self.value = text
         self.action_select_all()
         self.screen.set_focus(self, scroll_visible=False)
+
+    async def action_submit(self) -> None:
+        if self.submitted is None:
+            await super().action_submit()
+        else:
+            self.submitted(self.value)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Is ``key`` typed here? Else its binding holds."""

@@ -11,13 +11,12 @@ from console.alert_link import AlertsLink
 from console.screens.editor import Editor, Field, Value
 from console.screens.form import FormScreen
 from console.view import DeskView
-from engine.alert_rule import checked, words
+from engine.alert_rule import AlertRule, checked, words
 from engine.api.alert_protocol import AlertRow
 from engine.api.protocol import Reply
 from engine.errors import AlertError
 from widgets import figures
 from widgets.alerts import AlertsGrid, alert_fields, alert_lines, alert_of
-from widgets.form import Form
 from widgets.lines import Line
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ class AlertScreen(FormScreen):
         super().__init__("Alert")
         self._link, self._view, self._symbols, self._open_list = link, view, symbols, open_list
         self._values = {**BEGIN, **values}
+        self._rule: AlertRule | None = None
+        """As it was submitted: that is sent, whatever is typed meanwhile."""
         self._show_fields()
         self.form.move_to("value" if symbols else "what")
 
@@ -52,14 +53,13 @@ class AlertScreen(FormScreen):
     def _show_fields(self) -> None:
         self.form.show(alert_fields(self._values, self._symbols))
 
-    def on_form_changed(self, event: Form.Changed) -> None:
-        event.stop()
-        self._values[event.key] = event.value
-        if event.key in ("what", "symbol"):
+    def form_changed(self, key: str, value: str) -> None:
+        self._values[key] = value
+        if key in ("what", "symbol"):
             self._values["value"] = last_price(self._view, self._values)
-            if event.key == "what" and event.value == "opportunity":
+            if key == "what" and value == "opportunity":
                 self._values["symbol"] = ""
-            elif event.key == "what" and not self._values.get("symbol") and self._symbols:
+            elif key == "what" and not self._values.get("symbol") and self._symbols:
                 self._values["symbol"] = self._symbols[0]
         self._show_fields()
         self.say("")
@@ -84,20 +84,21 @@ class AlertScreen(FormScreen):
         else:
             self.show_outcome([(("tell when ", "muted"), (words(rule), "bold")), ()])
 
-    def on_form_submitted(self, event: Form.Submitted) -> None:
-        event.stop()
+    def form_submitted(self) -> None:
         if self.sending:
             self.say("on its way…", "muted")
             return
         try:
-            checked(alert_of(self._values))
+            self._rule = checked(alert_of(self._values))
         except (ValueError, AlertError) as error:
             self.say(str(error))
             return
         self.send()
 
     async def deliver(self) -> bool:
-        rule = alert_of(self._values)
+        rule = self._rule
+        if rule is None:
+            return False
         reply = await self.commands.ask_engine("ALERT", lambda: self._link.add_alert(rule), safer=True)
         if reply is not None and not reply.ok:
             self.say(reply.text, "bad")

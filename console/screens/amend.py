@@ -10,7 +10,7 @@ from engine.api.protocol import OrderRow
 from engine.api.trading_protocol import AmendPatch
 from engine.errors import LinkError
 from widgets import figures
-from widgets.form import Form, FormField
+from widgets.form import FormField
 from widgets.lines import Line
 from widgets.opportunities import SIDES
 from widgets.orders import FINAL, order_state
@@ -33,6 +33,8 @@ class AmendScreen(FormScreen):
         self._judging = False
         self._judged: tuple[dict[str, str], Line] = ({}, ())
         """The changes that were judged last, and what risk says of them."""
+        self._asked = AmendPatch()
+        """What the question was about: that is sent."""
         self._before = {key: getattr(row, key) for key, _ in _FIELDS if getattr(row, key)}
         self._values = dict(self._before)
         self.form.show(
@@ -40,9 +42,8 @@ class AmendScreen(FormScreen):
         )
         self.form.move_to("price" if "price" in self._values else next(iter(self._values)))
 
-    def on_form_changed(self, event: Form.Changed) -> None:
-        event.stop()
-        self._values[event.key] = event.value
+    def form_changed(self, key: str, value: str) -> None:
+        self._values[key] = value
         self.say("")
         self.follow()
 
@@ -108,8 +109,7 @@ class AmendScreen(FormScreen):
         )
         return ((said, "bold"),)
 
-    def on_form_submitted(self, event: Form.Submitted) -> None:
-        event.stop()
+    def form_submitted(self) -> None:
         changes = self._changes()
         wrong = next((key for key, value in changes.items() if figures.decimal(value) is None), None)
         row = self._view.orders.get(self._row.id, self._row)
@@ -122,13 +122,14 @@ class AmendScreen(FormScreen):
         elif row.state in FINAL:
             self.say(f"the order is {row.state}: there is nothing to amend")
         else:
+            self._asked = AmendPatch(**changes)
             question = "".join(text for text, _ in self._change_line())
             verdict = self._verdict_line()
             lines: list[str | Line] = [question, verdict] if verdict else [question]
             self.ask(ConfirmScreen(f"{self._title}?", lines, "Amend the order", "it loses its place", BACK))
 
     async def deliver(self) -> bool:
-        patch = AmendPatch(**self._changes())
+        patch = self._asked
         reply = await self.commands.ask_engine("AMEND", lambda: self._link.amend(self._row.id, patch))
         if reply is None:
             self.say(self.commands.unsent or "not confirmed: the order's row says what holds")

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Input
 
 from console.export_files import Export
 from console.screens.modal import Modal
@@ -113,6 +112,7 @@ class Editor(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
         for lines in (self._head, self._detail, self._said, self._label):
             lines.can_focus = False
         self._input = ValueInput(id="value")
+        self._input.submitted = self.submit
         self._prompt = Horizontal(self._label, self._input, id="prompt")
         self._dialog = Box(classes="dialog")
 
@@ -128,8 +128,7 @@ class Editor(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
 
     def on_mount(self) -> None:
         self.set_focus(self.grid)
-        self.set_interval(REFRESH_S, self.refresh_values)
-        self.refresh_values()
+        self.keep_asking(REFRESH_S, self._load)
 
     # --- what a subclass gives -------------------------------------------------------------------
 
@@ -162,7 +161,8 @@ class Editor(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
         self._said.set_lines([((text, style),)])
 
     def refresh_values(self) -> None:
-        self.run_worker(self._load, group="load", exclusive=True)  # type: ignore[arg-type]
+        """Now; what was asked before is not waited for any more."""
+        self.run_worker(self._load(), group="fill", exclusive=True)
 
     async def _load(self) -> None:
         try:
@@ -228,13 +228,13 @@ class Editor(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
         halts = "" if self._input.numeric else f" · {self.key('halt_anywhere')} HALT"
         self.say(f"enter sends it, esc leaves it as it was{halts}", "muted")
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
+    def submit(self, text: str) -> None:
+        """Send ``text`` as the value that is typed now."""
         key = self.editing
         if key not in self.fields:
             return
         try:
-            value = parse(self.fields[key].kind, event.value)
+            value = parse(self.fields[key].kind, text)
         except ValueError as error:
             self.say(str(error), "bad")
             return

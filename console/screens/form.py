@@ -41,7 +41,7 @@ class FormScreen(Modal[None], inherit_bindings=True):
     def __init__(self, title: str) -> None:
         super().__init__()
         self._title = title
-        self.form = Form(id="form")
+        self.form = Form(self, id="form")
         self._about, self._outcome, self._said = (Lines(id=name) for name in ("about", "outcome", "said"))
         for lines in (self._about, self._outcome, self._said):
             lines.can_focus = False
@@ -76,6 +76,14 @@ class FormScreen(Modal[None], inherit_bindings=True):
         """Show what the values come to now; called every second too, since the market moves."""
         raise NotImplementedError
 
+    def form_changed(self, key: str, value: str) -> None:
+        """Something was typed or chosen."""
+        raise NotImplementedError
+
+    def form_submitted(self) -> None:
+        """Enter."""
+        raise NotImplementedError
+
     async def deliver(self) -> bool:
         """Send what was confirmed and say what came of it. True when it is done, and the dialog may close."""
         raise NotImplementedError
@@ -101,6 +109,8 @@ class FormScreen(Modal[None], inherit_bindings=True):
     def ask(self, screen: AskScreen) -> None:
         """Ask once; what is pressed while an answer is on its way asks nothing, and nothing is asked that may
         not be sent from here."""
+        if self.app.screen is not self:
+            return  # it is asked already
         if refusal := self.commands.refusal():
             self.say(refusal)
             return

@@ -23,6 +23,7 @@ DESK, EXITS, STRATEGY, SYMBOL = "desk", "exits", "strategy:", "symbol:"
 
 
 class LimitsScreen(Editor):
+    AT_ONCE = ("scope(1)", "scope(-1)")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "scope(1)", show=False),
         Binding("shift+tab", "scope(-1)", show=False),
@@ -100,6 +101,7 @@ class LimitsScreen(Editor):
         self._limits, self.fields = {}, {}
         self._table.show(())
         self.say("", "muted")
+        self.keep_keys()
         self.refresh_values()
 
     def scopes(self) -> list[str]:

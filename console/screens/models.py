@@ -19,6 +19,7 @@ from console.screens.contributions import ContributionsScreen
 from console.screens.help import ModelsHelpScreen
 from console.screens.modal import Modal
 from console.screens.model import ModelScreen
+from console.screens.type_ahead import TypeAheadScreen
 from console.table_csv import struct_csv
 from console.view import DeskView
 from engine.api.model_protocol import ModelDetail, ModelEntry, ModelsDetail
@@ -47,7 +48,7 @@ BESIDE = (150, 30)
 PARTS = ("Details", "Shadow", "Drift", "Training")
 
 
-class ModelsScreen(Modal[None], inherit_bindings=True):
+class ModelsScreen(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(table=MODEL_KEYS)]
     DEFAULT_CSS = """
     ModelsScreen {
@@ -138,7 +139,9 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
             self._details = {version: told for version, told in self._details.items() if version in versions}
         except LinkError as error:
             self._fault = str(error)
+            self.forget_keys()
         self._draw()
+        self.act_on_keys()
 
     async def _fill_detail(self) -> None:
         """Of the selected version: once, and anew when something became of it."""

@@ -11,7 +11,7 @@ from console.keymap import keys_of
 from console.screens.calm import CalmScreen
 from engine.text import clean
 from widgets.row_filter import LONGEST
-from widgets.search_line import Searchable, SearchInput, SearchLine
+from widgets.search_line import Searchable, SearchLine
 
 if TYPE_CHECKING:
     from console.commanding import CommandingApp
@@ -47,7 +47,8 @@ class SearchingScreen(CalmScreen[Result]):
             return
         if self._search is not None:
             return
-        self._search = SearchLine(target, keys_of(self.app).words(" · {halt_anywhere} HALT"))
+        hint = keys_of(self.app).words(" · {halt_anywhere} HALT")
+        self._search = SearchLine(target, self._keep_search, self.end_search, hint)
         await self.mount_search(self._search)
         self._search.begin()
 
@@ -57,15 +58,10 @@ class SearchingScreen(CalmScreen[Result]):
             self._look_for(self._search.target, event.value)
             self._search.tell()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        if self._search is not None and event.input is self._search.input:
-            event.stop()
-            self._look_for(self._search.target, event.value)
+    def _keep_search(self, text: str) -> None:
+        if self._search is not None:
+            self._look_for(self._search.target, text)
             self.close_search()
-
-    def on_search_input_dropped(self, event: SearchInput.Dropped) -> None:
-        event.stop()
-        self.end_search()
 
     def close_search(self) -> None:
         """The line goes, what it says stays."""

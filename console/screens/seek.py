@@ -6,10 +6,11 @@ from console.link_protocol import Link
 from console.playback_words import WHERE, where
 from console.screens.form import FormScreen
 from console.view import DeskView
+from engine.api.playback_protocol import PlaybackPatch
 from engine.api.rows import PlaybackRow
 from engine.events import NS
 from widgets import figures
-from widgets.form import Form, FormField
+from widgets.form import FormField
 from widgets.lines import Line
 from widgets.playback import share
 
@@ -19,6 +20,8 @@ class SeekScreen(FormScreen):
         super().__init__("Seek on the tape")
         self._link, self._view = link, view
         self._typed = ""
+        self._patch: PlaybackPatch | None = None
+        """As it was submitted: that is sent, whatever is typed meanwhile."""
         self._fields()
 
     def _fields(self) -> None:
@@ -28,20 +31,21 @@ class SeekScreen(FormScreen):
     def _row(self) -> PlaybackRow | None:
         return self._view.status.playback if self._view.status is not None else None
 
-    def on_form_changed(self, event: Form.Changed) -> None:
-        event.stop()
-        self._typed = event.value
+    def form_changed(self, key: str, value: str) -> None:
+        self._typed = value
         self._fields()
         self.say("")
         self.follow()
 
-    def on_form_submitted(self, event: Form.Submitted) -> None:
-        event.stop()
+    def form_submitted(self) -> None:
         row = self._row
         if row is None:
             return
+        if self.sending:
+            self.say("on its way…", "muted")
+            return
         try:
-            where(self._typed, row)
+            self._patch = where(self._typed, row)
         except ValueError as error:
             self.say(str(error))
             return
@@ -79,10 +83,9 @@ class SeekScreen(FormScreen):
         ]
 
     async def deliver(self) -> bool:
-        row = self._row
-        if row is None:
+        patch = self._patch
+        if patch is None:
             return False
-        patch = where(self._typed, row)
         reply = await self.commands.ask_engine("SEEK", lambda: self._link.set_playback(patch))
         if reply is not None and not reply.ok:
             self.say(reply.text, "bad")

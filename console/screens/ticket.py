@@ -13,7 +13,6 @@ from console.screens.form import FormScreen
 from console.view import DeskView
 from engine.api.trading_protocol import OrderPreview, OrderTicket
 from engine.errors import LinkError
-from widgets.form import Form
 from widgets.ticket import (
     BEGIN,
     LIMITED,
@@ -69,27 +68,25 @@ class TicketScreen(FormScreen):
             tick = self._view.ticks.get(self._values["symbol"])
             self._values["price"] = self._offered = passive_price(tick, self._values["side"])
 
-    def on_form_changed(self, event: Form.Changed) -> None:
-        event.stop()
-        self._values[event.key] = event.value
-        if event.key == "price":
+    def form_changed(self, key: str, value: str) -> None:
+        self._values[key] = value
+        if key == "price":
             self._offering = False
-        if event.key == "symbol":
+        if key == "symbol":
             self._offering = True
             # Prices and sizes of another symbol mean nothing here.
             for key in ("size", "price", "stop_price", "trail", "stop_loss", "take_profit"):
                 self._values.pop(key, None)
-        elif event.key == "side" and self._values.get("price") == self._offered:
+        elif key == "side" and self._values.get("price") == self._offered:
             self._values.pop("price", None)
-        if event.key in ("symbol", "side", "type"):
+        if key in ("symbol", "side", "type"):
             self._offer_price()
         self._wanted = False
         self._show_fields()
         self.say("")
         self.follow()
 
-    def on_form_submitted(self, event: Form.Submitted) -> None:
-        event.stop()
+    def form_submitted(self) -> None:
         if self.sending:
             self.say("on its way…", "muted")
             return

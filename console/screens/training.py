@@ -8,7 +8,6 @@ from console.screens.form import FormScreen
 from console.view import DeskView
 from engine.api.model_protocol import TrainingOrder, TrainingRow
 from engine.errors import LinkError
-from widgets.form import Form
 from widgets.lines import Line
 from widgets.training import BEGIN, Sources, order_lines, progress_line, training_fields, training_order
 
@@ -35,15 +34,13 @@ class TrainingScreen(FormScreen):
     def _show_fields(self) -> None:
         self.form.show(training_fields(self._values, self.sources))
 
-    def on_form_changed(self, event: Form.Changed) -> None:
-        event.stop()
-        self._values[event.key] = event.value
+    def form_changed(self, key: str, value: str) -> None:
+        self._values[key] = value
         self._show_fields()
         self.say("")
         self._tell()
 
-    def on_form_submitted(self, event: Form.Submitted) -> None:
-        event.stop()
+    def form_submitted(self) -> None:
         if self.sending:
             self.say("on its way…", "muted")
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from textual.events import Key
 
@@ -14,10 +14,18 @@ Result = TypeVar("Result")
 class TypeAheadScreen(CalmScreen[Result]):
     """Keys wait, in their order, from when it is made until ``act_on_keys`` or ``forget_keys``."""
 
+    AT_ONCE: ClassVar[tuple[str, ...]] = ()
+    """Actions that lead to other values: they need none, and wait only behind keys that do."""
+
     def __init__(self) -> None:
         super().__init__()
         self.typed_ahead: list[Key] | None = []
         """None: no key waits any more."""
+
+    def keep_keys(self) -> None:
+        """From now on they are meant for what is asked for."""
+        if self.typed_ahead is None:
+            self.typed_ahead = []
 
     def act_on_keys(self) -> None:
         """What they are meant for is there now."""

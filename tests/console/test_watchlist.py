@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.memory import FILE, ConsoleMemory
+from console.screens.editor import REFRESH_S
 from console.screens.watchlists import WatchlistsScreen
 from console.watchlist import MOST_SYMBOLS, Watchlist, list_name, typed, typed_symbols
 from tests.console.fake_link import FakeLink
@@ -78,6 +79,6 @@ async def test_the_dialog_fits(size: tuple[int, int]) -> None:
         await press(pilot, "W", "a", "y")
         screen = app.screen
         assert isinstance(screen, WatchlistsScreen)
-        loads = [timer for timer in screen._timers if timer._callback == screen.refresh_values]
+        loads = [timer for timer in screen._timers if timer._interval == REFRESH_S]
         assert len(loads) == 1, "Textual calls on_mount of each class by itself"
         assert screen._input.region.bottom < size[1] and screen._input.region.height == 1

@@ -18,7 +18,13 @@ class Host(App[None]):
         return VARIABLE_DEFAULTS
 
     def compose(self) -> ComposeResult:
-        yield Form()
+        yield Form(self)
+
+    def form_changed(self, key: str, value: str) -> None:
+        """Nothing is typed."""
+
+    def form_submitted(self) -> None:
+        """Nor sent."""
 
 
 async def test_a_choice_of_wide_characters_is_shown_whole_and_in_its_cells() -> None:
