@@ -7,7 +7,8 @@ the cube keeps the middle quiet. Freshness falls linearly to 0 at 48 h, two of i
 News: score = mean of the headlines' lexicon scores, weighted by 2^(-age / 2 h); confidence = n / (n + 5) for
 n decayed headlines. Headlines in which the lexicon finds nothing are left out: they are no opinion, not a
 neutral one. Older than 12 h they are forgotten. An underlying's news are its own and the whole market's,
-which count half; its own index, where there is one, replaces the market's.
+which count half; its own index, where there is one, replaces the market's, which is of coins and says nothing
+of currencies and metals.
 
 Both together: mean weighted by 0.4 (index) and 0.6 (news) times confidence; confidence = the sum of those
 weights. Absent without either.
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 
 from engine.events import NS, ContextEvent, Family, Sentiment
 from engine.quant.opinion import Opinion
+from engine.spelling.name import FIAT
 
 FEAR_GREED, NEWS = "fear-greed", "news"
 INDEX_WEIGHT, NEWS_WEIGHT = 0.4, 0.6
@@ -80,7 +82,9 @@ class SentimentModule:
 
     def _of_index(self, underlying: str, now_ns: int) -> tuple[float, float, str] | None:
         """(weight, score, what it rests on)."""
-        event = self._index.get(underlying) or self._index.get("")
+        event = self._index.get(underlying)
+        if event is None and underlying not in FIAT:
+            event = self._index.get("")
         if event is None:
             return None
         fresh = 1.0 - max(now_ns - event.event_ns, 0) / INDEX_LIFE_NS

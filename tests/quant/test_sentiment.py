@@ -44,6 +44,13 @@ def test_the_index_fades_within_two_days() -> None:
     assert opinion_of(index(-0.9, 48 * HOUR)) is None
 
 
+@pytest.mark.parametrize("underlying", ["EUR", "XAU"])
+def test_the_mood_of_coins_is_none_of_currencies_and_metals(underlying: str) -> None:
+    assert opinion_of(index(-0.9), underlying=underlying) is None
+    own = opinion_of(index(-0.9), index(0.5, underlying=underlying), underlying=underlying)
+    assert own is not None and own.score == pytest.approx(-0.125)
+
+
 def test_news_are_followed_and_decay() -> None:
     good, bad = headline(0.8, "good"), headline(-0.8, "bad", 4 * HOUR)
     both = opinion_of(good, bad)
