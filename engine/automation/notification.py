@@ -16,6 +16,8 @@ from engine.errors import AutomationError
 TIMEOUT_S = 30.0
 THREADS = 4
 """Services that hang hold up no more than these."""
+_ADDRESSES = "TICKDESK_NOTIFY_URLS"
+"""They are told nobody but themselves."""
 _TYPES: dict[Level, str] = {"info": "info", "warning": "warning", "error": "failure"}
 
 
@@ -29,7 +31,7 @@ class Notifier:
 
     async def send(self, urls: Sequence[str], title: str, text: str, level: Level) -> str:
         """Answers what was done. Raises AutomationError."""
-        addresses = [resolve(url, self._environ) for url in urls]
+        addresses = [resolve(url, self._environ, may=_ADDRESSES) for url in urls]
         if self._threads is None:
             self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="notify")
         sending = asyncio.get_running_loop().run_in_executor(
@@ -48,7 +50,7 @@ class Notifier:
 
     async def check(self, urls: Sequence[str]) -> None:
         """Raises AutomationError when Apprise is not there, or does not know an address."""
-        addresses = [resolve(url, self._environ) for url in urls]
+        addresses = [resolve(url, self._environ, may=_ADDRESSES) for url in urls]
         await asyncio.to_thread(_sender, addresses)
 
     def close(self) -> None:

@@ -13,6 +13,9 @@ import pytest
 from engine.config import AutomationsConfig, Config, load
 from engine.errors import AutomationError, StoreError, UnknownAutomationError
 from engine.events import NS, OrderState, RiskState
+from engine.feeds.sources.alpha_vantage import AlphaVantage
+from engine.feeds.sources.polygon import Polygon
+from engine.feeds.sources.twelve_data import TwelveData
 from engine.store import automations as stored
 from engine.store.automations import AutomationRun, StoredAutomation
 from engine.store.store import Store
@@ -234,6 +237,21 @@ async def test_a_webhook_gets_the_signal_and_secrets_of_the_environment(database
             assert body["signal"]["symbol"] == SYMBOL and body["signal"]["score"] == 0.8
             assert body["text"] == "trend" and body["automation"] == "one"
             assert b"hidden" not in (running.automations.get("one") or b"")
+
+
+async def test_the_desks_own_keys_are_sent_nowhere(database: Path) -> None:
+    """A token may write definitions; what the desk signs in with at its brokers is not for whoever has it."""
+    sources = (AlphaVantage, Polygon, TwelveData)
+    own = ["TICKDESK_ALPACA_SECRET", "TICKDESK_NOTIFY_URLS", *(source.variable for source in sources)]
+    async with serving() as hook, Running(database, environ=dict.fromkeys(own, "hidden")) as running:
+        for number, name in enumerate(own):
+            step = hooked(hook, headers={"X-Take": f"env:{name}"})
+            await running.put(f"a{number}", step)
+            running.signal(at_s=number)
+            row = await running.ended(1, f"a{number}")
+            assert f"{name} is the desk's own" in row.error and "hidden" not in row.error
+            await running.automations.remove(f"a{number}", "test")
+        assert not hook.calls
 
 
 async def test_a_webhook_is_tried_again(database: Path) -> None:
