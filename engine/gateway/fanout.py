@@ -97,9 +97,10 @@ class Fanout:
         self.dropped = self.sent_bytes = 0
 
     def has_room_for(self, topics: frozenset[str]) -> bool:
-        """Each choice of topics costs a frame of its own: there are only so many at once."""
+        """Each choice of topics costs a frame of its own: there are only so many at once. All of them are told as
+        it came."""
         chosen = {client.topics for client in self.clients}
-        return topics in chosen or len(chosen) < MOST_CHOICES
+        return topics == ALL or topics in chosen or len(chosen) < MOST_CHOICES
 
     # --- clients -----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.api.hub import encode
 from engine.api.protocol import EventFrame, Resync, StateFrame, StreamMessage
+from engine.api.topics import ALL
 from engine.events import Alert
 from engine.gateway import fanout as fanout_module
 from engine.gateway.fanout import Client, Fanout
@@ -292,3 +293,4 @@ def test_choices_of_topics_are_bounded() -> None:
         bench.fanout.join(Client(Sink(), TOKEN, "x", None, 0.0, frozenset({str(name)})))
     assert not bench.fanout.has_room_for(frozenset({"ticks"}))
     assert bench.fanout.has_room_for(next(iter(bench.fanout.clients)).topics)
+    assert bench.fanout.has_room_for(ALL), "who chooses nothing is kept out by nobody's choices"
