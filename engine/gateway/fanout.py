@@ -97,8 +97,7 @@ class Fanout:
         self.dropped = self.sent_bytes = 0
 
     def has_room_for(self, topics: frozenset[str]) -> bool:
-        """Each choice of topics costs a frame of its own: there are only so many at once. All of them are told as
-        it came."""
+        """Each choice of topics costs a frame of its own, all of them none: there are only so many."""
         chosen = {client.topics for client in self.clients}
         return topics == ALL or topics in chosen or len(chosen) < MOST_CHOICES
 
