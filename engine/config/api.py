@@ -40,7 +40,8 @@ class ApiConfig(Section, frozen=True):
     max_token_connections: Many = 512
     """Of one token, streams among them."""
     max_consoles: Annotated[int, Meta(ge=0, le=64)] = 8
-    """Streams that the engine serves itself: consoles, and clients that watch one symbol's market."""
+    """Streams that the engine serves itself: consoles, and clients that watch one symbol's market. Where
+    there are so many, one of a token that only reads makes room for one of a token that may trade."""
     reads_per_s: PerSecond = 500.0
     """Of one token; in a burst two seconds' worth."""
     history_per_s: PerSecond = 10.0

@@ -49,7 +49,7 @@ def console_of(text: str, token: Token) -> Console:
 
 
 class Direct:
-    """At most ``most`` such streams at once."""
+    """At most ``most`` such streams at once; who may trade is kept out by nobody who may only read."""
 
     def __init__(self, lines: EngineLines, most: int) -> None:
         self._lines = lines
@@ -66,14 +66,24 @@ class Direct:
     def _one_more(self, sink: Sink | None, token: Token) -> Iterator[None]:
         if sink is None:
             raise away()
-        if len(self._open) >= self._most:
+        if len(self._open) >= self._most and not self._makes_room(token):
             text = f"{len(self._open)} consoles are open already: close one, or see api.max_consoles"
             raise Refused(503, "TOO_MANY", text, retry_s=5)
         self._open[sink] = token
         try:
             yield
         finally:
-            del self._open[sink]
+            self._open.pop(sink, None)
+
+    def _makes_room(self, token: Token) -> bool:
+        """For who may trade, by cutting off the first of those who may not."""
+        readers = (sink for sink, other in self._open.items() if not other.may("trade"))
+        reader = next(readers, None) if token.may("trade") else None
+        if reader is None:
+            return False
+        log.warning("a stream of %s makes room for one of %s", self._open.pop(reader).name, token.name)
+        reader.abort()
+        return True
 
     async def console(
         self,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from aiohttp import WSServerHandshakeError
 
 from engine.api.hub import Hub
 from engine.api.market_protocol import MarketFrame
@@ -235,6 +236,25 @@ async def test_a_client_watches_a_symbols_market_and_no_more_than_a_few_do(gate:
                 pass
         assert second.close_code == 1013
         await first.close()
+
+
+async def test_a_console_that_may_trade_is_not_kept_out_by_who_may_only_read(gate: Gate) -> None:
+    seat = "?console={}%20seat%20a@b/{}"
+    async with gate(max_consoles=2) as gated:
+        watches, looks = await gated.stream(), await gated.stream("read", seat.format("0" * 16, 1))
+        await watches.send_str('{"symbol":"kraken:BTC/USD"}')
+        async with asyncio.timeout(5):
+            while not isinstance(decode((await watches.receive()).data), MarketFrame):
+                pass
+        commands = [await gated.stream("trade", seat.format(str(n) * 16, n)) for n in (2, 3)]
+        async with asyncio.timeout(5):
+            for reader in (watches, looks):
+                async for _ in reader:
+                    pass
+        for one in commands:
+            assert isinstance(decode((await one.receive()).data), StateFrame)
+        with pytest.raises(WSServerHandshakeError, match="503"):
+            await gated.stream("trade", seat.format("4" * 16, 4))
 
 
 @pytest.mark.parametrize("said", ["x", "[]", '{"symbol":1}', '{"symbol":"' + "x" * 101 + '"}'])
