@@ -271,6 +271,12 @@ class FeatureEngine:
         view: Array = self._state["trade_ns"][: len(self._symbols)]
         return view
 
+    def gap_times(self) -> Array:
+        """Clock when trades of each symbol were last known to be missing, or told too late for its window and
+        its bar; 0: never. A view."""
+        view: Array = self._state["gap_ns"][: len(self._symbols)]
+        return view
+
     # --- what is known ---------------------------------------------------------------------------
 
     def row(self, index: int) -> FeatureRow:

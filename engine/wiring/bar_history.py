@@ -14,6 +14,8 @@ from importlib import import_module
 from random import Random
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from engine.api.daily_protocol import HistoryRow
 from engine.config import Config
 from engine.errors import StoreError
@@ -63,7 +65,8 @@ class BarHistory:
         self._live: LiveBars | None = None
         self._seen: dict[str, tuple[bool, int]] = {}
         """Of each feed, as it was at the last look."""
-        self._gaps: dict[str, int] = {}
+        self._gaps = np.zeros(0, np.int64)
+        """When trades of each symbol were missing last, as of the last look."""
         self._missing: dict[int, frozenset[str]] = {}
         """Symbols that lack bars, by interval, as of the last look."""
         self.cache = HotCache(config.cache.bars, self._interval_s)
@@ -186,11 +189,13 @@ class BarHistory:
                 self._seen[feed.venue] = seen
                 for taker in takers:
                     taker.on_feed(feed.venue, now_ns, up=seen[0])
-        for symbol, count in self._desk.news.gaps.items():
-            if self._gaps.get(symbol) != count:
-                self._gaps[symbol] = count
-                for taker in takers:
-                    taker.on_gap(symbol, now_ns)
+        # What is fetched later is told, and is in no bar all the same.
+        gaps, before = self._desk.features.gap_times().copy(), self._gaps
+        before = np.concatenate((before, np.zeros(len(gaps) - len(before), np.int64)))
+        for index in (gaps != before).nonzero()[0].tolist():
+            for taker in takers:
+                taker.on_gap(self._desk.intake.symbols[index], int(gaps[index]))
+        self._gaps = gaps
 
     def _keep(self, bars: Sequence[Bar]) -> None:
         self._store.behind(bars)

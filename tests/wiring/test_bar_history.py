@@ -169,6 +169,18 @@ async def test_a_gap_and_a_feed_that_was_away_make_partial_bars(tmp_path: Path) 
         assert "".join(kinds) == "PLPLPPPLPL"
 
 
+async def test_a_bar_without_a_trade_that_was_fetched_later_is_partial(tmp_path: Path) -> None:
+    """What a hole in the ids brought back is in no bar, though nothing is missing any more."""
+    async with running(tmp_path) as one:
+        one.minutes(0, 1)
+        one.trade(60.5, 100.0)
+        lost = Trade(SYMBOL, -1, 120.0, 9.0, 1, one.now_ns, one.now_ns, backfilled=True)
+        one.engine.desk.on_events([lost])
+        one.minutes(2, 4)
+        assert one.stored() == {0: PARTIAL, 1: PARTIAL, 2: LIVE, 3: LIVE}
+        assert one.engine.desk.model_bars._coarse[60]._held(0)[2].tolist() == [PARTIAL, PARTIAL, LIVE, LIVE]
+
+
 async def test_bars_that_a_venue_tells_are_kept_once_they_are_closed(tmp_path: Path) -> None:
     (told,) = candles(1, start_ns=NOW - MINUTE)
     fresh = replace(told, source="", recv_ns=NOW + NS)
