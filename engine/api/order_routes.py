@@ -49,7 +49,7 @@ async def preview_list(request: web.Request) -> web.Response:
 
 async def every(request: web.Request) -> web.Response:
     symbol, state, wanted = SYMBOL.of(request), STATE.of(request), span(request, "orders")
-    found = desk_of(request).trading.orders(symbol, state, wanted.limit, wanted.before)
+    found = await desk_of(request).trading.orders(symbol, state, wanted.limit, wanted.before)
     return json_response(page("orders", *found))
 
 

@@ -41,7 +41,7 @@ class TradingPort(Protocol):
 
     async def preview_list(self, wanted: OrderList, who: str) -> ListPreview: ...
 
-    def orders(self, symbol: str, state: str, limit: int, before: int) -> Part[OrderRow]:
+    async def orders(self, symbol: str, state: str, limit: int, before: int) -> Part[OrderRow]:
         """Those with a number below ``before``, newest first, at most ``limit``; of one symbol, in one state
         (or ``open``), unless these are ""."""
         ...

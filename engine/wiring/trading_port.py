@@ -29,10 +29,11 @@ from engine.api.trading_protocol import (
 )
 from engine.errors import NotReadyError, StoreError, TickdeskError
 from engine.events import OrderRequest
+from engine.execution.order import Order
 from engine.execution.webhook import WebhookRefused
 from engine.risk.limit_kinds import shown
 from engine.risk.limits import DESK, STRATEGY, SYMBOL
-from engine.slices import in_slices
+from engine.slices import Work, in_slices
 from engine.wiring.account_rows import account_detail
 from engine.wiring.flatten import Flattening
 from engine.wiring.limit_rows import limit_rows
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from engine.wiring.reconciliation import Reconciliation
     from engine.wiring.trading import Trading
 
+AT_ONCE = 50
+"""Rows of a page that are made while ticks wait."""
 ASKED = "cancel asked for"
 """In place of a state: its gateway has not answered."""
 
@@ -137,12 +140,19 @@ class LiveTrading:
         self._refuse_early()
         return await in_slices(self._tickets.previewing_list(self._tickets.list_requests(wanted, who)))
 
-    def orders(self, symbol: str, state: str, limit: int, before: int = NEWEST) -> Part[OrderRow]:
+    async def orders(self, symbol: str, state: str, limit: int, before: int = NEWEST) -> Part[OrderRow]:
         if symbol:
             symbol = find(self._engine.desk, symbol).symbol
         found, rest = order_page(self._trading.blotter, symbol, state, limit, before)
-        waiting, rows = self._trading.waiting(), self._engine.view.order_rows
-        return tuple(rows.row(order, waiting) for order in found), rest
+        return await in_slices(self._making_rows(found)), rest
+
+    def _making_rows(self, orders: Sequence[Order]) -> Work[tuple[OrderRow, ...]]:
+        waiting, rows, made = self._trading.waiting(), self._engine.view.order_rows, []
+        for at, order in enumerate(orders, 1):
+            made.append(rows.row(order, waiting))
+            if not at % AT_ONCE:
+                yield
+        return tuple(made)
 
     def order(self, client_order_id: str) -> OrderRow | None:
         """None: the desk knows none of this id."""

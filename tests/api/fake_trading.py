@@ -87,7 +87,7 @@ class FakeTrading:
         self.asked.append(("preview list", wanted, who))
         return ListPreview(tuple(self.preview(each, who) for each in wanted.tickets), True, "approved")
 
-    def orders(self, symbol: str, state: str, limit: int, before: int) -> Part[OrderRow]:
+    async def orders(self, symbol: str, state: str, limit: int, before: int) -> Part[OrderRow]:
         self.asked.append(("orders", symbol, state, limit))
         return (ROW,), None
 

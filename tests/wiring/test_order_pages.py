@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from engine.api.page import NEWEST
+from engine.config import load
 from engine.errors import OrderError
 from engine.events import OrderState
 from engine.execution.blotter import Blotter
-from engine.wiring import order_pages
+from engine.logs import LogRing
+from engine.wiring import order_pages, trading_port
+from engine.wiring.engine_options import EngineOptions
+from engine.wiring.live import LiveEngine
 from engine.wiring.order_pages import order_page
+from engine.wiring.trading_port import LiveTrading
 from tests.store.samples import request, transition
 
 MADE = 25
@@ -68,3 +75,15 @@ def test_a_page_looks_through_so_many_and_says_where_to_go_on(
     assert len(order_page(blotter, "", "open", 100, NEWEST)[0]) == MADE + 1 - len(CANCELED)
     with pytest.raises(OrderError, match="no state gone"):
         order_page(blotter, "", "gone", 5, NEWEST)
+
+
+async def test_no_tick_waits_for_a_long_page(
+    blotter: Blotter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of a thousand orders take several milliseconds, and who may only read asks often."""
+    trading = LiveTrading(LiveEngine(EngineOptions(load(environ={}), tmp_path), LogRing(), None))
+    found = blotter.recent(10) * 20
+    monkeypatch.setattr(trading_port, "order_page", lambda *asked: (found, None))
+    rows, before = await trading.orders("", "", 1_000)
+    assert [row.id for row in rows] == [order.client_order_id for order in found] and before is None
+    assert sum(1 for _ in trading._making_rows(found)) == len(found) // trading_port.AT_ONCE
