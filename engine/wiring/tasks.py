@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from engine.errors import TickdeskError
+from engine.logs import redact
 from engine.text import clean
 
 log = logging.getLogger("engine")
@@ -43,7 +44,8 @@ class Tasks:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("%s ended", task.get_coro(), exc_info=error)
-            text = f"{type(error).__name__}: {error}: see engine.log"
+            # It may be a library's, and quote an address with the key in it: no client is to see that.
+            text = redact(f"{type(error).__name__}: {error}: see engine.log")
             self._alert("error", "engine", clean(text, 160))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
