@@ -39,16 +39,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _crash_log(arguments: argparse.Namespace) -> Path:
-    """Append the current traceback to the log of crashes, private to the user."""
-    told = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n{traceback.format_exc()}\n"
+    """Append the current traceback, without secrets, to the log of crashes, private to the user."""
+    from engine.logs import redact  # most commands end without it
+
+    told = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n{redact(traceback.format_exc())}\n"
     for folder in (_state_dir(arguments), Path(tempfile.gettempdir())):
         path = folder / f"crash-{os.getuid()}.log"
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
             with os.fdopen(os.open(path, flags, 0o600), "a") as file:
-                file.write(told)
-            return path
+                status = os.fstat(file.fileno())
+                # Where all may write, somebody else may have put one there before.
+                if status.st_uid == os.getuid() and not status.st_mode & 0o077:
+                    file.write(told)
+                    return path
     return path
 
 
