@@ -303,7 +303,8 @@ class ExecutionEngine(LiveEngine):
             why = f"catching up: rounds were sent {old_s:.0f} s ago, or two machines' clocks differ"
             self._forbidding.forbid(why, kind="behind", told=self._caught_up)
         elif late_ns < -BEHIND_NS and not ready.round.warming:
-            why = f"rounds are of {-late_ns / NS:.1f} s ahead: clocks differ, or one was set since a worker began"
+            ahead_s = -late_ns / NS
+            why = f"rounds are of {ahead_s:.1f} s ahead: clocks differ, or one was set since a worker began"
             self._forbidding.forbid(why, kind="ahead", from_ns=sent_ns)
         else:
             self._caught_up = True
