@@ -148,7 +148,9 @@ class Thrift:
         for start, stop, told in run.parts:
             if changed.find(1, start, stop) < 0:
                 continue
-            for first, last in _differing(changed, start, stop, run):
+            # Most pieces are a side of a frame.
+            alone = stop - start == 1 and run.text
+            for first, last in ((start, stop),) if alone else _differing(changed, start, stop, run):
                 out.append(self._move(row, column + first))
                 if style != told:
                     out.append(transition(style, told))

@@ -207,6 +207,11 @@ class FixedLines(CellStyles, inherit_bindings=False):
 
     def update_lines(self) -> int:
         """Draw again what changed. Returns the number of lines."""
+        if not self.display:
+            if self._drawn:
+                self._drawn, self._drawn_size = (), Size(0, 0)  # laid out when it is seen
+                self.refresh()
+            return 0
         self._drawn_size = self.size
         width, height = self.size
         lines = self.layout_lines(width, height)

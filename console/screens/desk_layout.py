@@ -7,6 +7,7 @@ its room to its neighbours, an empty row to the other rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -112,7 +113,7 @@ class Scene(NamedTuple):
     @property
     def places(self) -> tuple[object, ...]:
         """What there is to place; scenes where that is the same look the same."""
-        return self.layout, self.zoomed, self.hidden, self.shown(), self.rows_of_panes()
+        return _places(self)
 
     def turns(self, before: Scene) -> bool:
         """Whether it differs from ``before`` in nothing but the pane that has the screen."""
@@ -127,6 +128,11 @@ class Scene(NamedTuple):
         if self.zoomed or self.layout == "-tiny" or self.active == LOG:
             return (whole,)
         return (whole, Row(((FUNNEL, 1),), 1), Row(((LOG, 1),), 2))
+
+
+@lru_cache(64)
+def _places(scene: Scene) -> tuple[object, ...]:
+    return scene.layout, scene.zoomed, scene.hidden, scene.shown(), scene.rows_of_panes()
 
 
 def shares(total: int, parts: Sequence[int]) -> list[int]:
