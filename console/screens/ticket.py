@@ -75,8 +75,8 @@ class TicketScreen(FormScreen):
         if key == "symbol":
             self._offering = True
             # Prices and sizes of another symbol mean nothing here.
-            for key in ("size", "price", "stop_price", "trail", "stop_loss", "take_profit"):
-                self._values.pop(key, None)
+            for of_it in ("size", "price", "stop_price", "trail", "stop_loss", "take_profit"):
+                self._values.pop(of_it, None)
         elif key == "side" and self._values.get("price") == self._offered:
             self._values.pop("price", None)
         if key in ("symbol", "side", "type"):
