@@ -33,13 +33,19 @@ class DeskCompositor(Compositor):
         self._behind = behind
         self.part: Widget | None = None
         """In which all is that the next layout is to place anew; None: anywhere."""
+        self._laid_out: CompositorMap = {}
+        """By the last layout."""
         self._unseen: set[Widget] = set()
         """Rooms, and what is in those that are closed: they have a place, and are not drawn."""
 
     def reflow(self, parent: Widget, size: Size) -> ReflowResult:
         if self.root is not parent or self.size != size:
             self.part = None
+        # A widget that has just come and asks where it will stand has all places found out: compared with
+        # those, nothing would have moved.
+        self._full_map = self._laid_out
         result = super().reflow(parent, size)
+        self._laid_out = self._full_map
         # It has just placed every widget: Textual would place all of them once more for the first that asks
         # where it stands.
         self._full_map_invalidated = False

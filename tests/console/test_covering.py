@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextvars import Context
 
@@ -10,8 +11,10 @@ import pytest
 from rich.console import RenderableType
 from textual._compositor import CompositorUpdate, LayoutUpdate
 from textual.geometry import Region
+from textual.notifications import Notification
 from textual.screen import Screen
 from textual.strip import Strip
+from textual.widgets._toast import Toast, ToastHolder, ToastRack
 
 from console.app import DeskApp
 from console.patient import PatientApp
@@ -146,3 +149,21 @@ async def test_a_dialog_outlives_a_terminal_that_grows_around_it(shown: Shown) -
             await pilot.resize_terminal(*COMPACT)
             await pilot.pause()
             assert shown.differing(app) == []
+
+
+async def test_what_moves_is_drawn_though_somebody_asked_where_it_will_stand(shown: Shown) -> None:
+    """A toast that comes moves those before it up: they stood on the screen where they had been."""
+    app = DeskApp(FakeLink(), frames_per_s=0.1)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        app.say("one")
+        await pilot.pause(0.05)
+        places, new = app.desk._compositor, ToastHolder(Toast(Notification("two", timeout=60)))
+        app.desk.query_one(ToastRack).mount(new)
+        for _ in range(20):
+            places.update_widgets({new})  # as where a frame is due before the layout
+            if new.size.height:
+                break
+            await asyncio.sleep(0)
+        await pilot.pause(0.05)
+        assert len({toast.region.y for toast in app.query(Toast)}) == 2
+        assert shown.differing(app) == []
