@@ -162,7 +162,8 @@ class Editor(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
 
     def refresh_values(self) -> None:
         """Now; what was asked before is not waited for any more."""
-        self.run_worker(self._load(), group="fill", exclusive=True)
+        # Not its coroutine: the next one may come before this one has begun.
+        self.run_worker(self._load, group="fill", exclusive=True)  # type: ignore[arg-type]
 
     async def _load(self) -> None:
         try:

@@ -46,10 +46,11 @@ class LimitsScreen(Editor):
         )
 
     async def load(self) -> None:
-        scope = self.scope
-        rows = of_scope(await self._link.limits(), scope)
-        if scope != self.scope:
-            return  # another one was chosen meanwhile: its own answer is on its way
+        while True:
+            scope = self.scope
+            rows = of_scope(await self._link.limits(), scope)
+            if scope == self.scope:
+                break  # else another one was chosen meanwhile: keys wait for that one's
         self._limits = {row.name: row for row in rows}
         self.fields = {row.name: Field("number", row.value, row.name) for row in rows}
         self._table.show(rows)

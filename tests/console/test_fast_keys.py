@@ -17,7 +17,7 @@ from console.screens.models import ModelsScreen
 from console.screens.ticket import TicketScreen
 from console.screens.weights import WeightsScreen
 from engine.api.protocol import StateFrame, WeightsPatch
-from engine.api.trading_protocol import AmendPatch
+from engine.api.trading_protocol import AmendPatch, LimitRow
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import desk, press, text_of, toasts, until
@@ -171,3 +171,30 @@ async def test_the_palette_outlives_a_page_before_it_is_filled(key: str) -> None
     async with desk(FakeLink()) as (app, pilot):
         await burst(app, "ctrl+p", key, *"weights", key, "enter")
         await until(pilot, lambda: isinstance(app.screen, WeightsScreen))
+
+
+async def test_an_answer_for_the_scope_before_lets_no_key_go() -> None:
+    """As after a limit was sent: what was asked then is not asked by the dialog's own rounds."""
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, "L")
+        await until(pilot, lambda: bool(getattr(app.screen, "fields", None)))
+        screen, limits, gates = app.screen, link.limits, [asyncio.Event(), asyncio.Event()]
+        assert isinstance(screen, LimitsScreen)
+        waiting = iter(gates)
+
+        async def slowly() -> list[LimitRow]:
+            if gate := next(waiting, None):
+                await gate.wait()
+            return await limits()
+
+        link.limits = slowly  # type: ignore[method-assign]
+        before = asyncio.create_task(screen._load())
+        await asyncio.sleep(0)
+        await burst(app, "tab", "enter", "7")
+        await pilot.pause(0.05)
+        for gate in gates:
+            gate.set()
+            await pilot.pause(0.05)
+        await before
+        assert screen.editing and screen._input.value == "7"
