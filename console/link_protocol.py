@@ -238,8 +238,9 @@ class Link(AlertsLink, ControlLink, MarketLink, TradingLink, ModelsLink, Protoco
 
     async def set_automation(self, name: str, active: bool) -> Reply: ...
 
-    async def set_risk(self, state: str, reason: str) -> Reply:
-        """``state`` is ``"active"``, ``"reducing"`` or ``"halted"``."""
+    async def set_risk(self, state: str, reason: str, expected: str | None = None) -> Reply:
+        """``state`` is ``"active"``, ``"reducing"`` or ``"halted"``; nothing is changed where the desk is in
+        another one than ``expected``, None for any."""
         ...
 
     async def set_playback(self, patch: PlaybackPatch) -> Reply:

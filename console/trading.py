@@ -54,7 +54,8 @@ class TradingApp(CommandingApp):
         if self.view.risk_state == "active":
             self.command(
                 "ENTRIES OFF",
-                lambda: self.link.set_risk("reducing", "entries off from the console"),
+                # A desk that has halted meanwhile must not be taken up by it.
+                lambda: self.link.set_risk("reducing", "entries off from the console", "active"),
                 "reducing",
                 safer=True,
             )
@@ -77,7 +78,7 @@ class TradingApp(CommandingApp):
             else:
                 self.command(
                     f"RESUME {state.upper()}",
-                    lambda: self.link.set_risk(state, "resumed from the console"),
+                    lambda: self.link.set_risk(state, "resumed from the console", asked_in),
                     state,
                 )
 

@@ -82,6 +82,6 @@ class TradingRequests(Requests):
     async def reconcile(self) -> Reply:
         return await self._request("POST", "/v1/reconcile", Reply, timeout_s=30.0)
 
-    async def set_risk(self, state: str, reason: str) -> Reply:
-        patch = msgspec.convert({"state": state, "reason": reason}, RiskPatch)
+    async def set_risk(self, state: str, reason: str, expected: str | None = None) -> Reply:
+        patch = msgspec.convert({"state": state, "reason": reason, "expected": expected}, RiskPatch)
         return await self._request("POST", "/v1/risk", Reply, patch, timeout_s=RISK_S)

@@ -142,9 +142,11 @@ class DeskHere:
             self._process.end()  # it has ended, and somebody else's runs
             self._process, self._begun = None, False
         if self._begun and self._hold and health.status.risk_state == "active":
-            body = msgspec.json.encode(RiskPatch(state="reducing", reason=self._hold))
+            # One that has halted meanwhile must not be taken up by this, and holds entries back by itself.
+            body = msgspec.json.encode(RiskPatch("reducing", self._hold, expected="active"))
             reply = ask(self._state_dir, "POST", "/v1/risk", Reply, body=body, client=CLIENT)
-            if not reply.ok:
+            health = ask(self._state_dir, "GET", "/v1/health", Health)
+            if not reply.ok and health.status.risk_state == "active":
                 raise LinkError(f"entries cannot be taken off: {reply.text}")
         self._begun = False
 

@@ -282,9 +282,12 @@ class SignalStatistics(msgspec.Struct, frozen=True):
     latency_p99_us: float | None
 
 
-class RiskPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RiskPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     state: Literal["active", "reducing", "halted"]
     reason: str = ""
+    expected: Literal["active", "reducing", "halted"] | None = None
+    """The state that this is to change: where the desk is in another one by then, nothing is changed. What is
+    to halt it in any case leaves it out."""
 
 
 class Step(msgspec.Struct, frozen=True):

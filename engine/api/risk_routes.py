@@ -21,6 +21,11 @@ LIMIT = Number("limit", "Changes at most", 50, 1, 1_000)
 async def change(request: web.Request) -> web.Response:
     desk = desk_of(request)
     patch = await body(request, RiskPatch)
+    if patch.expected not in (None, desk.risk_state):
+        text = (
+            f"the desk is {desk.risk_state.upper()} by now, not {patch.expected.upper()}: nothing was changed"
+        )
+        return json_response(Reply(False, text))
     request.app[GUARD].check_state(request, patch.state, desk.risk_state)
     return json_response(await desk.set_risk(patch.state, clean(patch.reason), who(request)))
 

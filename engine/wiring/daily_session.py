@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from engine.api.protocol import Reply, RiskPatch, StateFrame
+from engine.api.rows import StatusRow
 from engine.api.trading_protocol import FlattenPatch
 from engine.errors import LinkError, RefusedError
 from engine.events import NS, RiskState
@@ -62,7 +63,9 @@ def open_session(context: Context) -> Outcome:
                 f"the desk is {status.risk_state.upper()}: {status.risk_reason}",
                 "a person resumes it: `A` in the console; then start it again",
             )
-        _set(context, RiskState.ACTIVE, f"{OURS} {context.run.day}: the session begins")
+        reply = _ask(context, status, RiskState.ACTIVE, "the session begins")
+        if not reply.ok:
+            raise StepFailed(reply.text, "`tickdesk status` tells how the desk stands")
     return Outcome(f"entries on until {_time(span.until_ns)}", product=span)
 
 
@@ -116,7 +119,7 @@ def _go_on(context: Context, frame: StateFrame) -> None:
     """An engine of its own that was started anew begins without entries."""
     status = frame.status
     if status.risk_state == RiskState.REDUCING.value and status.risk_reason.startswith(OURS):
-        _set(context, RiskState.ACTIVE, f"{OURS} {context.run.day}: the session goes on")
+        _ask(context, status, RiskState.ACTIVE, "the session goes on")  # else the next look tells
 
 
 def _standing(frame: StateFrame) -> str:
@@ -135,7 +138,13 @@ def stop_entries(context: Context) -> Outcome:
     status = context.desk.ask("GET", "/v1/snapshot", StateFrame).status
     if status.risk_state != RiskState.ACTIVE.value:
         return Outcome(f"the desk is {status.risk_state.upper()} already: {status.risk_reason}")
-    return Outcome(_set(context, RiskState.REDUCING, f"{OURS} {context.run.day}: the session is over"))
+    reply = _ask(context, status, RiskState.REDUCING, "the session is over")
+    if reply.ok:
+        return Outcome(reply.text)
+    status = context.desk.ask("GET", "/v1/snapshot", StateFrame).status
+    if status.risk_state == RiskState.ACTIVE.value:
+        raise StepFailed(reply.text, "`tickdesk status` tells how the desk stands")
+    return Outcome(f"the desk is {status.risk_state.upper()} by now: {status.risk_reason}")
 
 
 def flatten(context: Context) -> Outcome:
@@ -168,15 +177,19 @@ def held_of(frame: StateFrame) -> list[str]:
     return [row.symbol for row in frame.positions if row.quantity not in ("", "0")]
 
 
-def _set(context: Context, state: RiskState, reason: str) -> str:
-    body = msgspec.json.encode(RiskPatch(state=state.value, reason=reason))
+def _ask(context: Context, status: StatusRow, state: RiskState, reason: str) -> Reply:
+    """For another state, unless the desk has left that of ``status`` since: a halt is not undone."""
+    patch = {
+        "state": state.value,
+        "reason": f"{OURS} {context.run.day}: {reason}",
+        "expected": status.risk_state,
+    }
+    body = msgspec.json.encode(msgspec.convert(patch, RiskPatch))
     try:
-        reply = context.desk.ask("POST", "/v1/risk", Reply, body=body, timeout_s=30.0)
+        reply: Reply = context.desk.ask("POST", "/v1/risk", Reply, body=body, timeout_s=30.0)
     except RefusedError as error:
         raise StepFailed(str(error), "`tickdesk status` tells how the desk stands") from None
-    if not reply.ok:
-        raise StepFailed(reply.text, "`tickdesk status` tells how the desk stands")
-    return reply.text
+    return reply
 
 
 def _time(ns: int) -> str:

@@ -103,6 +103,20 @@ async def test_commands_reach_the_desk_with_who_asked(serve: Serve) -> None:
         ]
 
 
+async def test_a_state_is_not_changed_from_another_one_than_was_seen(serve: Serve) -> None:
+    """Entries off, asked for while the desk was active, would take one up that has halted since."""
+    async with serve() as served:
+        now = served.desk.risk_state
+        seen = "halted" if now == "active" else "active"
+        for expected, done in ((seen, False), (now, True)):
+            asked = f'{{"state":"reducing","expected":"{expected}"}}'.encode()
+            status, answer = await served.request("POST", "/v1/risk", asked)
+            reply = decode(answer, type=Reply)
+            assert (status, reply.ok) == (200, done)
+            assert done or f"the desk is {now.upper()} by now" in reply.text
+        assert [kind for kind, *_ in served.desk.asked] == ["risk"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "expected", "says"),
     [

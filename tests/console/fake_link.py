@@ -92,6 +92,8 @@ class FakeLink:
         """When set, commands wait for it."""
         self.values_gate: asyncio.Event | None = None
         """When set, the weights and strategies' settings wait for it."""
+        self.expected_state: str | None = None
+        """Of the last change of the trading state."""
         self.models_gate: asyncio.Event | None = None
         """When set, the models wait for it."""
         self.watched: list[Watch] = []
@@ -305,7 +307,8 @@ class FakeLink:
     async def cancel_training(self) -> Reply:
         return await self._command("cancel training", text="training canceled")
 
-    async def set_risk(self, state: str, reason: str) -> Reply:
+    async def set_risk(self, state: str, reason: str, expected: str | None = None) -> Reply:
+        self.expected_state = expected
         return await self._command("risk", state, text=f"the desk is {state}")
 
     async def place(self, ticket: OrderTicket) -> OrderReply:

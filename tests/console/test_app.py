@@ -28,9 +28,10 @@ from widgets.coach import Coach
 async def test_halt_and_entries_off_are_sent_at_once() -> None:
     link = FakeLink()
     async with desk(link) as (_, pilot):
-        await pilot.press("H")
-        await pilot.press("E")
-        await pilot.pause()
+        await press(pilot, "H")
+        assert link.expected_state is None, "whatever the desk is in"
+        await press(pilot, "E")
+        assert link.expected_state == "active", "a desk that has halted meanwhile is not taken up"
     assert link.sent == [("risk", "halted"), ("risk", "reducing")]
 
 

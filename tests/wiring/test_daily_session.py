@@ -32,6 +32,8 @@ class Desk:
         self.state, self.reason = "active", ""
         self.held = {"sim:A": "3", "sim:B": "0"}
         self.away = 0
+        self.halts_meanwhile = False
+        """Between a look at its state and the wish for another."""
         self.asked: list[str] = []
 
     def ask(self, method: str, path: str, reply: Any, *, body: bytes | None = None, **more: Any) -> Any:
@@ -41,6 +43,10 @@ class Desk:
             raise NoEngineError("no engine runs")
         if path == "/v1/risk":
             patch = msgspec.json.decode(body or b"{}", type=RiskPatch)
+            if self.halts_meanwhile:
+                self.state, self.reason = "halted", "asked by a person"
+            if patch.expected not in (None, self.state):
+                return Reply(False, f"the desk is {self.state.upper()} by now")
             self.state, self.reason = patch.state, patch.reason
             return Reply(True, f"→ {patch.state.upper()}")
         if path == "/v1/flatten":
@@ -118,6 +124,23 @@ def test_what_a_person_has_stopped_stays_stopped(tmp_path: Path) -> None:
         open_session(session.context)
     assert "a person resumes it" in caught.value.todo and session.desk.state == "halted"
     assert stop_entries(session.context).text.startswith("the desk is HALTED already")
+
+
+def test_a_halt_between_a_look_and_a_wish_stays(tmp_path: Path) -> None:
+    session = Session(tmp_path, OPEN_NS)
+    desk, ours = session.desk, "paper-run 2026-11-20: it is being prepared"
+    desk.halts_meanwhile = True
+    desk.state, desk.reason = "reducing", ours
+    with pytest.raises(StepFailed, match="HALTED by now"):
+        open_session(session.context)
+    assert desk.state == "halted"
+    desk.state = "active"
+    assert stop_entries(session.context).text == "the desk is HALTED by now: asked by a person"
+    desk.state, desk.halts_meanwhile = "active", False
+    open_session(session.context)
+    desk.state, desk.reason, desk.halts_meanwhile = "reducing", ours, True
+    trade(session.context)
+    assert desk.state == "halted"
 
 
 def test_after_the_close_there_is_no_session_any_more(tmp_path: Path) -> None:
