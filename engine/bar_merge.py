@@ -78,6 +78,8 @@ class BarMerge:
             raise ValueError(f"bars of {bar_s:g} s do not make up bars of {interval_s} s")
         self.names: list[str] = []
         """The symbols by index; "" where none was seen yet."""
+        self._index: dict[str, int] = {}
+        """The same, by symbol."""
         self._start_ns = _NO_BAR
         """Where the bars that are being made begin."""
         self._down: set[str] = set()
@@ -122,8 +124,8 @@ class BarMerge:
 
     def on_gap(self, symbol: str, ns: int) -> None:
         """Trades of ``symbol`` were missed, up to ``ns``."""
-        if symbol in self.names:
-            index = self.names.index(symbol)
+        index = self._index.get(symbol)
+        if index is not None:
             self._known_ns[index] = max(self._known_ns[index], ns)
 
     def on_feed(self, venue: str, ns: int, *, up: bool) -> None:
@@ -159,7 +161,7 @@ class BarMerge:
             self._grow(highest + 1)
         for position in (self._known_ns[table.indices] == 0).nonzero()[0].tolist():
             index, name = int(table.indices[position]), table.symbol(position)
-            self.names[index] = name
+            self.names[index], self._index[name] = name, index
             self._fills[index] = self._never_closes(name)
             self._wanted[index] = venue_of(name) != self._without
             # Its first trade came somewhere in this bar: what came before it is not known.

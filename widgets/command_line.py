@@ -9,7 +9,6 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.widgets import Input, Label
 
 from widgets.box import Box, SeenThrough
@@ -116,7 +115,7 @@ class CommandInput(ValueInput):
         self.line.recall(step)
 
     def action_drop(self) -> None:
-        self.line.post_message(CommandLine.Dropped())
+        self.line.dropped()
 
     def on_blur(self) -> None:
         # A resize gives the focus to a pane, a click to another one: who types goes on typing.
@@ -153,10 +152,7 @@ class CommandPlace(SeenThrough):
 
 
 class CommandLine(Box):
-    """Posts ``Submitted`` and ``Dropped``.
-
-    There is one for all times that it opens: to mount and to style it took longer than everything else.
-    """
+    """There is one for all times that it opens: to mount and style it took longer than everything else."""
 
     DEFAULT_CSS = """
     CommandLine {
@@ -170,16 +166,11 @@ class CommandLine(Box):
     }
     """
 
-    class Submitted(Message):
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
-    class Dropped(Message):
-        """Nothing is to be done."""
-
     def __init__(self) -> None:
         super().__init__(id="command-line")
+        self.dropped: Callable[[], object] = lambda: None
+        """Esc: nothing is to be done. Called, as what takes what is entered, before the next key is looked at:
+        behind a message, the keys that come with it would be typed into a line that is closed."""
         self.input = CommandInput(id="command")
         self.input.can_focus = False
         self._hint = ""
@@ -212,7 +203,7 @@ class CommandLine(Box):
         text: str = "",
         hint: str = "",
     ) -> None:
-        """Take the focus, with ``text`` typed already.
+        """Take the focus, with ``text`` typed already. Who opens it sets ``dropped`` and ``input.submitted``.
 
         ``offer`` tells what fits a line up to the cursor; ``put`` gives the line with a candidate from
         a place on, and whether it goes on behind it; ``history``: lines of before, the newest last; ``hint``:
@@ -339,7 +330,3 @@ class CommandLine(Box):
         self._walk = None
         self._at = len(self._history)
         self.show_offer()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.post_message(self.Submitted(event.value))

@@ -83,6 +83,7 @@ class PromptApp(ModelsApp):
 
         line = self._line = self.desk.line_place.line
         line.input.max_length = LONGEST
+        line.input.submitted, line.dropped = self._submit_line, self._drop_line
         hint = self.key_map.words("{halt_anywhere} HALT")
         line.open(offer, put, self.memory.memory.commands, text, hint)
         # Behind the next frame: to ask takes as long as to draw the line.
@@ -101,7 +102,7 @@ class PromptApp(ModelsApp):
             if line := self._line_of(turn):
                 line.say(str(error), "warn")
 
-    def on_command_line_dropped(self) -> None:
+    def _drop_line(self) -> None:
         line = self._line
         if line is not None and line.waiting:
             self.workers.cancel_group(self, "typed")
@@ -116,25 +117,25 @@ class PromptApp(ModelsApp):
             # What is hidden with the focus would hand it to its neighbour, and another pane be active.
             self.desk.set_focus(self.desk.grid)
 
-    def on_command_line_submitted(self, event: CommandLine.Submitted) -> None:
+    def _submit_line(self, text: str) -> None:
         line = self._line
         if line is None or line.waiting:
             return
-        if not event.text.strip():
+        if not text.strip():
             self._close_line()
             return
         try:
-            command, words = understood(event.text, self.known_commands())
+            command, words = understood(text, self.known_commands())
         except CommandError as error:
             line.say(str(error), "bad")
             return
         if command.arguments:
             line.wait()
-            self._run_typed(line.turn, command, tuple(words), event.text)
+            self._run_typed(line.turn, command, tuple(words), text)
         else:
             # No word can be wrong. Behind the next frame: a screenshot has no line in it.
             self._close_line()
-            self.call_after_refresh(self._run_typed, line.turn, command, (), event.text)
+            self.call_after_refresh(self._run_typed, line.turn, command, (), text)
 
     @work(group="typed")
     async def _run_typed(self, turn: int, command: Command, words: tuple[str, ...], text: str) -> None:

@@ -21,7 +21,7 @@ LIMIT = Number("limit", "Changes at most", 50, 1, 1_000)
 async def change(request: web.Request) -> web.Response:
     desk = desk_of(request)
     patch = await body(request, RiskPatch)
-    if patch.expected not in (None, desk.risk_state):
+    if patch.expected is not None and desk.risk_state not in (patch.expected, patch.state):
         text = (
             f"the desk is {desk.risk_state.upper()} by now, not {patch.expected.upper()}: nothing was changed"
         )

@@ -20,7 +20,7 @@ from engine.api.protocol import StateFrame, WeightsPatch
 from engine.api.trading_protocol import AmendPatch, LimitRow
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import desk, press, text_of, toasts, until
+from tests.console.pilot import WIDE, desk, press, text_of, toasts, typing, until
 
 
 async def burst(app: DeskApp, *keys: str, apart: int = 0) -> None:
@@ -198,3 +198,12 @@ async def test_an_answer_for_the_scope_before_lets_no_key_go() -> None:
             await pilot.pause(0.05)
         await before
         assert screen.editing and screen._input.value == "7"
+
+
+async def test_keys_after_a_typed_command_are_meant_for_what_it_leads_to() -> None:
+    async with desk(FakeLink(), WIDE) as (app, pilot):
+        await burst(app, "colon", *"freeze", "enter", "colon", *"zoom", "enter")
+        await until(pilot, lambda: app.desk.frozen and app.desk.zoomed)
+        await burst(app, "colon", "x", "escape", "minus", "3")
+        await until(pilot, lambda: app.desk.active == 3)
+        assert not app.desk.zoomed and not typing(app)
