@@ -169,8 +169,8 @@ class CommandLine(Box):
     def __init__(self) -> None:
         super().__init__(id="command-line")
         self.dropped: Callable[[], object] = lambda: None
-        """Esc: nothing is to be done. Called, as ``input.submitted``, before the next key is looked at: behind a
-        message, the keys that come with it would be typed into a line that is closed."""
+        """Esc: nothing is to be done. Called, as ``input.submitted``, before the next key is looked at:
+        behind a message, the keys that come with it would be typed into a line that is closed."""
         self.input = CommandInput(id="command")
         self.input.can_focus = False
         self._hint = ""
