@@ -63,13 +63,14 @@ class CommandingApp(App[None]):
         self.memory = ConsoleMemory() if memory is None else memory
         self._in_flight: set[str] = set()
         self._said_about: dict[str, Notification] = {}
-        self._wanted_state = ""
+        self._wanted_state = self._unconfirmed = ""
+        """The risk state that a command would bring of which nobody knows whether it was done; its name."""
         self._replies = Replies()
 
     def begin_with_desk(self) -> None:
         """Another desk is shown from now on: nothing is known of it, and nothing on its way to the one before
         may reach it."""
-        self._wanted_state = ""
+        self._wanted_state = self._unconfirmed = ""
         self._replies = Replies()
 
     def typed_commands(self) -> list[Command]:
@@ -192,7 +193,9 @@ class CommandingApp(App[None]):
         if why_not:
             self.say(why_not, "warning")
             return None
-        self._notice("")
+        if not self._still_unconfirmed(name):
+            self._wanted_state = ""
+            self._notice("")
         slow = self.set_timer(ANSWER_S, lambda: self._wait_for(name))
         try:
             reply = await send()
@@ -201,10 +204,12 @@ class CommandingApp(App[None]):
             if link is not self.link:
                 self.say(f"{name} of the desk before NOT CONFIRMED: {error}", "error")
                 return None
-            self._wanted_state = wanted_state
             text = f"{name} NOT CONFIRMED: {error} and may still do it · {name} again, or end it: {END}"
-            self._notice(text)
-            if self.screen is not self.desk:
+            hidden = self.screen is not self.desk or self._still_unconfirmed(name)
+            if not self._still_unconfirmed(name):
+                self._wanted_state, self._unconfirmed = wanted_state, name
+                self._notice(text)
+            if hidden:
                 self.say(text, "error")
             return None
         except LinkError as error:
@@ -217,6 +222,11 @@ class CommandingApp(App[None]):
         if self._replies.is_new(reply.text):
             self.say(reply.text, "info" if reply.ok else "error")
         return reply
+
+    def _still_unconfirmed(self, name: str) -> bool:
+        """Whether another command than ``name`` is, as a halt of which nobody knows whether it was done: what
+        is sent after it does not take that from the screen."""
+        return bool(self._wanted_state and self.desk.notice) and name != self._unconfirmed
 
     def _wait_for(self, name: str) -> None:
         if name == self.desk.waiting:

@@ -111,7 +111,11 @@ class TradingApp(CommandingApp):
         if link is not self.link:
             return reply  # of a desk that is not shown any more
         text = f"{name}: {reply.text}"
-        self.desk.receipt, self.desk.notice = (text, "") if reply.ok else ("", text)
+        self.desk.receipt = text if reply.ok else ""
+        if not self._still_unconfirmed(name):
+            self.desk.notice = "" if reply.ok else text
+        elif not reply.ok:
+            self.say(text, "error")
         self.desk.paint(force=True)
         return reply
 

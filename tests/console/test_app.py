@@ -526,6 +526,28 @@ async def test_a_hanging_engine_is_told_at_once_and_halt_is_not_taken_for_grante
         assert app.desk.banner.text == "", "it came after all"
 
 
+async def test_a_halt_that_was_not_confirmed_is_told_until_the_desk_halts_whatever_is_sent_after_it() -> None:
+    link = FakeLink()
+    link.fault = NoAnswerError("the engine did not answer within 3 s")
+    async with desk(link) as (app, pilot):
+        await pilot.press("H")
+        await until(pilot, lambda: "HALT NOT CONFIRMED" in app.desk.notice)
+        link.fault = None
+        app.command("CANCEL", link.cancel_all)
+        await until(pilot, lambda: not app._in_flight)
+        assert "HALT NOT CONFIRMED" in app.desk.notice, "answered: another command"
+        link.fault = NoAnswerError("the engine did not answer within 3 s")
+        app.command("ENTRIES", link.flatten)
+        await until(pilot, lambda: any("ENTRIES NOT CONFIRMED" in text for text in toasts(app)))
+        assert "HALT NOT CONFIRMED" in app.desk.notice, "not answered either"
+        link.fault = None
+        app.command("FLATTEN", app.flatten)
+        await until(pilot, lambda: bool(app.desk.receipt))
+        assert "HALT NOT CONFIRMED" in app.desk.notice
+        await pilot.press("H")
+        await until(pilot, lambda: not app.desk.notice)
+
+
 async def test_escape_closes_what_was_not_confirmed() -> None:
     link = FakeLink()
     link.fault = NoAnswerError("the engine did not answer within 3 s")
