@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
 from rich.cells import cell_len
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -91,6 +92,12 @@ class _Offers(FixedLines):
         return (*lines, self.about)
 
 
+_EDITS = frozenset(
+    ("enter", "tab", "shift+tab", "up", "down", "left", "right", "home", "end", "backspace", "delete")
+)
+"""Keys that are no text, and meant for the line where it is open."""
+
+
 class CommandInput(ValueInput):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "complete(1)", show=False),
@@ -107,6 +114,15 @@ class CommandInput(ValueInput):
     def validate_value(self, value: str) -> str:
         """What is pasted may hold escapes."""
         return printable(value)
+
+    def take(self, event: events.Key) -> bool:
+        """Keys that are typed while the line waits are for what comes after it."""
+        if not self.line.waiting:
+            return super().take(event)
+        if not event.is_printable and event.key not in _EDITS:
+            return False
+        self.line.typed_ahead.append(event)
+        return True
 
     def action_complete(self, step: int) -> None:
         self.line.complete(step)
@@ -181,6 +197,8 @@ class CommandLine(Box):
         self.is_open = False
         self.waiting = False
         """For what was typed to be done."""
+        self.typed_ahead: list[events.Key] = []
+        """Keys that came meanwhile."""
         self._at = 0
         """Where in the history; its length: at what is typed now."""
         self._kept = ""
@@ -210,7 +228,7 @@ class CommandLine(Box):
         what stands at the line's end."""
         self._offer, self._put, self._history = offer, put, list(history)
         self.turn += 1
-        self.is_open, self.waiting = True, False
+        self.is_open, self.waiting, self.typed_ahead = True, False, []
         self._at, self._kept, self._walk = len(self._history), "", None
         if hint != self._hint:
             self._hint = hint
@@ -263,8 +281,9 @@ class CommandLine(Box):
         self.say("…", "muted")
 
     def go_on(self, error: str) -> None:
-        """It could not be done: what was typed can be mended."""
-        self.waiting = False
+        """It could not be done: what was typed can be mended. Keys that were meant for after it are not for
+        that."""
+        self.waiting, self.typed_ahead = False, []
         self.say(error, "bad")
 
     def show_offer(self) -> None:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Sequence
 from functools import partial
 
-from textual import work
+from textual import events, work
 
 from console.command_line.command import Command, CommandError
 from console.command_line.completion import Completion, complete, put, understood
@@ -150,8 +150,16 @@ class PromptApp(ModelsApp):
                 self.say(str(error), "error")
             return
         self._remember(text)
-        if self._line_of(turn):
+        if line := self._line_of(turn):
+            keys, line.typed_ahead = line.typed_ahead, []
             self._close_line()
+            # In the order of the app's own messages: of keys that came meanwhile, none goes before them.
+            self.call_later(self._act_on, keys)
+
+    async def _act_on(self, keys: Sequence[events.Key]) -> None:
+        """Keys that were typed while a command was done."""
+        for key in keys:
+            await self.on_event(key)
 
     def _remember(self, text: str) -> None:
         kept = self.memory.memory.commands

@@ -16,6 +16,7 @@ from console.keymap import KeyMap
 from console.keymap.key_map import Given
 from console.memory import ConsoleMemory, Layout
 from console.screens.confirm import ConfirmScreen
+from console.screens.feeds import FeedsScreen
 from console.screens.ticket import TicketScreen
 from engine.api.protocol import StrategyPatch, WeightsPatch
 from engine.api.trading_protocol import FlattenPatch, LimitPatch
@@ -305,6 +306,36 @@ async def test_what_cannot_be_done_is_said_in_place_and_the_text_stays() -> None
         link.models_gate.set()
         await until(pilot, lambda: any("is not waited for any more" in text for text in toasts(app)))
         assert link.sent == [] and not typing(app)
+
+
+async def test_what_is_typed_while_a_command_waits_is_done_after_it() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        link.models_gate = asyncio.Event()
+        await press(pilot, "colon", *f"model shadow {GOOD[:6]}", "enter")
+        line = line_of(app)
+        await until(pilot, lambda: line.waiting)
+        await press(pilot, "colon", *"x", "backspace", *"sort symbol", "enter", "F")
+        assert line.waiting and line.input.value == f"model shadow {GOOD[:6]}", "of the line that waits"
+        link.models_gate.set()
+        await until(pilot, lambda: isinstance(app.screen, FeedsScreen))
+        assert app.memory.memory.commands == [f"model shadow {GOOD[:6]}", "sort symbol"]
+        assert len(link.sent) == 1 and not typing(app)
+
+
+async def test_what_is_typed_while_a_command_fails_is_for_nothing() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        link.models_gate, link.error = asyncio.Event(), "the engine is away"
+        await press(pilot, "colon", *f"model shadow {GOOD[:6]}", "enter")
+        line = line_of(app)
+        await until(pilot, lambda: line.waiting)
+        await press(pilot, "colon", *"flatten", "enter")
+        link.models_gate.set()
+        await until(pilot, lambda: "the engine is away" in line.said)
+        assert line.input.value == f"model shadow {GOOD[:6]}" and typing(app) and link.sent == []
+        await press(pilot, "escape")
+        assert not typing(app) and app.screen is app.desk
 
 
 def test_every_command_is_tried() -> None:
