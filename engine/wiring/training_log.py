@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from engine.errors import ConfigError, ModelError
+from engine.logs import redact
 from engine.models.artefact import Artefact, Metrics
 from engine.text import clean
 
@@ -35,7 +36,7 @@ class MLflowLog:
             raise ConfigError(
                 "--mlflow needs the extra mlflow: pip install 'tickdesk[mlflow]', or leave --mlflow out"
             ) from None
-        self._uri = clean(uri, 200)
+        self._uri = _told(uri, 200)
         if urlsplit(uri).scheme in ("", "file"):
             raise ConfigError(
                 f"--mlflow {self._uri}: MLflow refuses folders; give a database, as in sqlite:///runs.db, or "
@@ -50,7 +51,7 @@ class MLflowLog:
                 else found.experiment_id
             )
         except (mlflow.exceptions.MlflowException, ImportError, OSError, ValueError) as error:
-            raise ConfigError(f"--mlflow {self._uri} cannot be used: {clean(error, 150)}") from None
+            raise ConfigError(f"--mlflow {self._uri} cannot be used: {_told(error, 150)}") from None
 
     def write(self, made: Artefact, directory: Path) -> str:
         """Log the run of ``made``, whose files are in ``directory``; its id. Raises ModelError."""
@@ -58,7 +59,7 @@ class MLflowLog:
             return self._write(made, directory)
         except Exception as error:  # of its database, its network or its own
             raise ModelError(
-                f"the run could not be logged to {self._uri}: {type(error).__name__}: {clean(error, 150)}"
+                f"the run could not be logged to {self._uri}: {type(error).__name__}: {_told(error, 150)}"
             ) from None
 
     def _write(self, made: Artefact, directory: Path) -> str:
@@ -94,6 +95,11 @@ class MLflowLog:
         client.log_artifacts(run_id, str(directory), "model")
         client.set_terminated(run_id)
         return run_id
+
+
+def _told(what: object, limit: int) -> str:
+    """Without the password that an address may hold: its database quotes it, too."""
+    return clean(redact(clean(what, 4 * limit)), limit)
 
 
 def _figures(prefix: str, metrics: Metrics, step: int, ns: int) -> list[Any]:

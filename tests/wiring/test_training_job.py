@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from engine.models import artefact
 from engine.models.registry import Entry, Registry
 from engine.wiring.training_bars import load
 from engine.wiring.training_job import Outcome, run_training
+from engine.wiring.training_log import MLflowLog
 from engine.wiring.training_options import TrainingOptions
 from tests.wiring.stored_bars import store_walks
 
@@ -162,6 +164,16 @@ def test_mlflow_has_the_run(tmp_path: Path) -> None:
     names = {one.path for one in client.list_artifacts(run.info.run_id, "model")}
     assert names == {"model/manifest.json", "model/model.txt"}
     assert run.info.artifact_uri.startswith((tmp_path / "runs-artifacts").as_uri())
+
+
+@pytest.mark.parametrize("scheme", ["http", "nowhere"])
+def test_an_address_of_mlflow_keeps_its_password_where_it_fails(scheme: str) -> None:
+    pytest.importorskip("mlflow")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]  # and nobody there afterwards
+    with pytest.raises(ConfigError, match=rf"{scheme}://\[hidden\]@127.0.0.1") as failed:
+        MLflowLog(f"{scheme}://quant:hunter2@127.0.0.1:{port}")
+    assert "hunter2" not in str(failed.value)
 
 
 def test_without_mlflow_it_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
