@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ import msgspec
 from msgspec import Meta
 
 from engine.automation import template
+from engine.automation.environment import ADDRESSES, PREFIX, why_not
 from engine.automation.parts import (
     DAYS,
     Halt,
@@ -240,7 +241,7 @@ def _check(where: str, definition: Definition) -> None:
 def _problem(step: Step, known: tuple[str, ...], by_signal: bool) -> str:
     """What is wrong with a step, as ``key: problem; fix``; "" when nothing is."""
     if isinstance(step, Notify):
-        return _bad_text("text", step.text, known)
+        return _bad_text("text", step.text, known) or _bad_addresses(step.urls)
     if isinstance(step, Order):
         return _bad_order(step, by_signal)
     if isinstance(step, Webhook):
@@ -284,9 +285,21 @@ def _bad_order(step: Order, by_signal: bool) -> str:
     return ""
 
 
+def _bad_variable(key: str, text: str, *, may: str = "") -> str:
+    if not _ENV.fullmatch(text):
+        return f"{key}: write env: and the name of an environment variable"
+    reason = why_not(text, may=may)
+    return f"{key}: {reason}" if reason else ""
+
+
+def _bad_addresses(urls: Sequence[str]) -> str:
+    problems = (_bad_variable("urls", url, may=ADDRESSES) for url in urls if url.startswith(PREFIX))
+    return next((problem for problem in problems if problem), "")
+
+
 def _bad_url(url: str) -> str:
-    if url.startswith("env:"):
-        return "" if _ENV.fullmatch(url) else "url: write env: and the name of an environment variable"
+    if url.startswith(PREFIX):
+        return _bad_variable("url", url)
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -308,9 +321,9 @@ def _bad_headers(headers: dict[str, str]) -> str:
             return f"{key}: is no header's name"
         if name.lower() in _OWN_HEADERS:
             return f"{key}: is set by the desk: leave it out"
-        if value.startswith("env:"):
-            if not _ENV.fullmatch(value):
-                return f"{key}: write env: and the name of an environment variable"
+        if value.startswith(PREFIX):
+            if problem := _bad_variable(key, value):
+                return problem
         elif _SECRET.search(name):
             return f"{key}: a definition keeps no secret: put it into the environment and write env:NAME"
         elif not value.isascii() or not value.isprintable():

@@ -11,17 +11,28 @@ from collections.abc import Mapping
 from engine.errors import AutomationError
 
 PREFIX = "env:"
+ADDRESSES = "TICKDESK_NOTIFY_URLS"
+"""The one of the desk's own that a notification may name: its addresses are told nobody but themselves."""
 _DESKS = re.compile(r"TICKDESK_.*|(ALPHAVANTAGE|POLYGON|TWELVE_DATA)_API_KEY", re.DOTALL)
 
 
+def why_not(text: str, *, may: str = "") -> str:
+    """Why the variable that ``text`` names is never read; "": it is, or ``text`` names none. ``may``: one of
+    the desk's own that may be named all the same."""
+    name = text.removeprefix(PREFIX)
+    if name in (text, may) or not _DESKS.fullmatch(name):
+        return ""
+    return f"{name} is the desk's own, and goes nowhere: set a variable for this alone"
+
+
 def resolve(text: str, environ: Mapping[str, str], *, may: str = "") -> str:
-    """``text``, or what the variable it names holds. ``may``: one of the desk's own that may be named all the
-    same. Raises AutomationError when it is not set, or is the desk's."""
+    """``text``, or what the variable it names holds; ``may`` as in ``why_not``. Raises AutomationError when
+    it is not set, or is the desk's."""
     if not text.startswith(PREFIX):
         return text
+    if reason := why_not(text, may=may):
+        raise AutomationError(reason)
     name = text.removeprefix(PREFIX)
-    if name != may and _DESKS.fullmatch(name):
-        raise AutomationError(f"{name} is the desk's own, and goes nowhere: set a variable for this alone")
     value = environ.get(name, "")
     if not value:
         raise AutomationError(f"the environment of the engine has no {name}: set it and restart the engine")

@@ -9,15 +9,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from engine.automation.environment import resolve
+from engine.automation.environment import ADDRESSES, resolve
 from engine.automation.parts import Level
 from engine.errors import AutomationError
 
 TIMEOUT_S = 30.0
 THREADS = 4
 """Services that hang hold up no more than these."""
-_ADDRESSES = "TICKDESK_NOTIFY_URLS"
-"""They are told nobody but themselves."""
 _TYPES: dict[Level, str] = {"info": "info", "warning": "warning", "error": "failure"}
 
 
@@ -31,7 +29,7 @@ class Notifier:
 
     async def send(self, urls: Sequence[str], title: str, text: str, level: Level) -> str:
         """Answers what was done. Raises AutomationError."""
-        addresses = [resolve(url, self._environ, may=_ADDRESSES) for url in urls]
+        addresses = [resolve(url, self._environ, may=ADDRESSES) for url in urls]
         if self._threads is None:
             self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="notify")
         sending = asyncio.get_running_loop().run_in_executor(
@@ -50,7 +48,7 @@ class Notifier:
 
     async def check(self, urls: Sequence[str]) -> None:
         """Raises AutomationError when Apprise is not there, or does not know an address."""
-        addresses = [resolve(url, self._environ, may=_ADDRESSES) for url in urls]
+        addresses = [resolve(url, self._environ, may=ADDRESSES) for url in urls]
         await asyncio.to_thread(_sender, addresses)
 
     def close(self) -> None:

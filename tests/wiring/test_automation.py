@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engine.automation.environment import resolve
 from engine.config import AutomationsConfig, Config, load
 from engine.errors import AutomationError, StoreError, UnknownAutomationError
 from engine.events import NS, OrderState, RiskState
@@ -243,14 +244,18 @@ async def test_the_desks_own_keys_are_sent_nowhere(database: Path) -> None:
     """A token may write definitions; what the desk signs in with at its brokers is not for whoever has it."""
     sources = (AlphaVantage, Polygon, TwelveData)
     own = ["TICKDESK_ALPACA_SECRET", "TICKDESK_NOTIFY_URLS", *(source.variable for source in sources)]
-    async with serving() as hook, Running(database, environ=dict.fromkeys(own, "hidden")) as running:
-        for number, name in enumerate(own):
-            step = hooked(hook, headers={"X-Take": f"env:{name}"})
-            await running.put(f"a{number}", step)
-            running.signal(at_s=number)
-            row = await running.ended(1, f"a{number}")
-            assert f"{name} is the desk's own" in row.error and "hidden" not in row.error
-            await running.automations.remove(f"a{number}", "test")
+    environ = dict.fromkeys(own, "hidden")
+    async with serving() as hook, Running(database, environ=environ) as running:
+        for name in own:
+            with pytest.raises(AutomationError, match=f"headers.X-Take: {name} is the desk's own"):
+                await running.put("one", hooked(hook, headers={"X-Take": f"env:{name}"}))
+            with pytest.raises(AutomationError, match=f"url: {name} is the desk's own"):
+                await running.put("one", {"type": "webhook", "url": f"env:{name}"})
+            with pytest.raises(AutomationError, match="is the desk's own"):
+                resolve(f"env:{name}", environ)  # as a broker of jobs may say it
+        with pytest.raises(AutomationError, match="urls: TICKDESK_ALPACA_SECRET is the desk's own"):
+            await running.put("one", {**NOTIFY, "urls": ["env:TICKDESK_ALPACA_SECRET"]})
+        await running.put("one", {**NOTIFY, "urls": ["env:TICKDESK_NOTIFY_URLS"]})
         assert not hook.calls
 
 
