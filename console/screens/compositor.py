@@ -162,19 +162,23 @@ def _lines(widget: Widget, wanted: set[int], width: int) -> dict[int, Strip]:
     """Some lines of a widget; those that follow each other are asked for at once."""
     if isinstance(widget._styles_cache, FrameLines):
         drawn = widget._styles_cache.lines_of(widget, wanted)
-        return {
-            y: strip if strip.cell_length == width else strip.crop(0, width) for y, strip in drawn.items()
-        }
+        return {y: _as_wide(strip, width) for y, strip in drawn.items()}
     out: dict[int, Strip] = {}
     first = last = -1
     for line in (*sorted(wanted), -1):
         if line != last + 1 or first < 0:
             if first >= 0:
                 strips = widget.render_lines(Region(0, first, width, last - first + 1))
-                out.update(zip(range(first, last + 1), strips, strict=True))
+                out.update((y, _as_wide(strip, width)) for y, strip in enumerate(strips, first))
             first = line
         last = line
     return out
+
+
+def _as_wide(strip: Strip, width: int) -> Strip:
+    """A widget that has gone has no lines, and a place until the next layout: without it, all that stands
+    right of it would move."""
+    return strip if strip.cell_length == width else strip.adjust_cell_length(width)
 
 
 def _topmost(

@@ -56,3 +56,16 @@ async def test_a_part_of_a_frame_holds_what_stands_there() -> None:
             assert update is not None and compositor.render_partial_update() is None
             for line, first, last in update.spans:
                 assert cells([Strip.join(update.chops[line].values())])[0] == whole[line][first:last]
+
+
+async def test_what_has_gone_keeps_its_place_until_the_next_layout() -> None:
+    async with desk(FakeLink(), COMPACT) as (app, pilot):
+        await pilot.press("d", "slash")
+        await pilot.pause()
+        search = app.screen.query_one("#search")
+        compositor = app.screen._compositor
+        with app.batch_update():  # no layout meanwhile
+            await search.remove()
+            assert search in compositor.full_map and not search.is_attached
+            for y, line in enumerate(compositor.render_strips()):
+                assert line.cell_length == COMPACT[0], y
