@@ -22,6 +22,8 @@ async def test_a_table_is_filtered_while_it_is_typed(size: tuple[int, int]) -> N
         assert [row.key for row in ticks.rows] == ["simulated:BTC-USD"]
         line = app.screen.query_one("#search-line")
         assert line.region.bottom == app.desk.ticks.region.bottom and line.region.height == 1
+        await pilot.pause()
+        assert app.desk.status_bar.size.width == size[0], "no scrollbar came with it"
         await press(pilot, "q")
         assert not ticks.rows and app.screen is app.desk, "what is typed is no key"
         await press(pilot, "backspace", "enter")
