@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import time
 from collections.abc import Iterable
@@ -48,6 +49,8 @@ from engine.errors import LinkError
 from engine.text import clean
 from widgets.desk_pane import EQUITY, LATENCY
 from widgets.status import STALE_S
+
+log = logging.getLogger("tickdesk.console")
 
 
 class DeskApp(
@@ -117,6 +120,13 @@ class DeskApp(
         self.keep_spares()
         # What is there now stays: the collector need not walk it again and again.
         self.call_after_refresh(gc.freeze)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """What goes with the app may miss what went before it: that is no crash."""
+        if self._exit:
+            log.warning("while the console ended", exc_info=error)
+        else:
+            super()._handle_exception(error)
 
     # --- the stream ------------------------------------------------------------------------------
 

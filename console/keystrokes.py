@@ -27,6 +27,8 @@ class KeystrokesApp(App[None]):
         if not isinstance(event, events.Key) or event.is_forwarded:
             await super().on_event(event)
             return
+        if not self._screen_stack:
+            return  # typed while the app ends
         screen = self.screen
         if not await self._act(event):
             await super().on_event(event)

@@ -207,3 +207,11 @@ async def test_keys_after_a_typed_command_are_meant_for_what_it_leads_to() -> No
         await burst(app, "colon", "x", "escape", "minus", "3")
         await until(pilot, lambda: app.desk.active == 3)
         assert not app.desk.zoomed and not typing(app)
+
+
+@pytest.mark.parametrize("count", (1, 2, 5))
+async def test_keys_on_their_way_when_the_console_ends_are_no_crash(count: int) -> None:
+    async with desk(FakeLink()) as (app, _):
+        await burst(app, *("j", "G", "d", "w", "F", "M") * count)
+        app.exit()
+    assert app.return_code == 0
