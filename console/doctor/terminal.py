@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import subprocess
 from collections.abc import Mapping
 
 from console.colours import Colours, ascii_only, colours_of
@@ -12,6 +13,8 @@ from engine.text import clean
 
 LEAST, ROOMY = (80, 24), (120, 30)
 """Columns and rows: below the first only status and positions are shown."""
+TMUX_S = 2.0
+"""Within which tmux answers."""
 
 
 def size(columns: int, rows: int) -> Finding:
@@ -60,16 +63,31 @@ def colours(environ: Mapping[str, str]) -> Finding:
     )
 
 
-def clipboard(environ: Mapping[str, str]) -> Finding:
-    """Copies go through the terminal itself (OSC 52), so that they reach the user's own machine over SSH."""
+def clipboard(environ: Mapping[str, str], passthrough: str = "") -> Finding:
+    """Copies go through the terminal itself (OSC 52), so that they reach the user's own machine over SSH.
+    ``passthrough``: what tmux says of its option."""
     what, over = "clipboard", " over SSH" if environ.get("SSH_TTY") else ""
     if environ.get("TMUX"):
-        return ok(what, f"through tmux{over}: it needs `set -g allow-passthrough on` in tmux.conf")
+        if passthrough == "off":
+            advice = "`tmux set -g allow-passthrough on`, and the same in tmux.conf for good"
+            return warn(what, "tmux hands no copies on", advice)
+        return ok(what, f"through tmux{over}")
     if environ.get("STY"):
-        return warn(what, "screen passes no copies on", "use tmux, or select with the mouse and Shift")
+        return ok(what, f"through GNU screen{over}")
     if environ.get("TERM_PROGRAM") == "Apple_Terminal":
         return warn(what, "this terminal takes no copies from programs", "use another, or export as CSV")
     return ok(what, f"through the terminal (OSC 52){over}")
+
+
+def tmux_passthrough() -> str:
+    """Whether the tmux around us hands on what is not for itself: "on", "all" or "off"; "" before tmux 3.3,
+    which always does, and where it does not answer."""
+    asked = ["tmux", "show-options", "-Apv", "allow-passthrough"]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=TMUX_S)  # noqa: S603 - a fixed question
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return told.stdout.strip() if told.returncode == 0 else ""
 
 
 def looked_at(encoding: str, environ: Mapping[str, str]) -> list[Finding]:
@@ -77,4 +95,5 @@ def looked_at(encoding: str, environ: Mapping[str, str]) -> list[Finding]:
         columns, rows = os.get_terminal_size(1)
     except OSError:
         columns = rows = 0
-    return [size(columns, rows), characters(encoding, environ), colours(environ), clipboard(environ)]
+    copies = clipboard(environ, tmux_passthrough() if environ.get("TMUX") else "")
+    return [size(columns, rows), characters(encoding, environ), colours(environ), copies]

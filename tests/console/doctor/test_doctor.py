@@ -18,6 +18,7 @@ from console.doctor import machine, services, terminal
 from console.doctor.finding import Finding
 from engine.config import load
 from engine.gateway.tokens import Tokens
+from tests.e2e.tmux import Tmux, needs_tmux
 from tests.gateway.test_tls import issue
 from tests.wiring.redis_process import RedisProcess
 
@@ -61,9 +62,21 @@ def test_colours(environ: dict[str, str], state: str, words: str) -> None:
 
 
 def test_clipboard() -> None:
-    assert "allow-passthrough" in terminal.clipboard({"TMUX": "/tmp/x"}).text
-    assert terminal.clipboard({"STY": "1.x"}).state == "warn"
+    kept = terminal.clipboard({"TMUX": "/tmp/x"}, "off")
+    assert kept.state == "warn" and "allow-passthrough on" in kept.advice
+    for environ, passthrough in (({"TMUX": "/tmp/x"}, "on"), ({"TMUX": "/tmp/x"}, ""), ({"STY": "1.x"}, "")):
+        assert terminal.clipboard(environ, passthrough).state == "ok", "it hands copies on"
     assert terminal.clipboard({"SSH_TTY": "/dev/pts/0"}).text.endswith("over SSH")
+
+
+@needs_tmux
+def test_what_tmux_around_us_hands_on_is_asked(tmp_path: Path) -> None:
+    with Tmux(tmp_path, 80, 24) as shell:
+        for words, told in (("no copies on", "off"), ("through tmux", "on")):
+            shell.press(f"clear; tmux set -g allow-passthrough {told}", "Enter")
+            shell.tickdesk("doctor", "--state-dir", str(tmp_path / "state"))
+            shell.wait("left with 0")
+            assert words in next(line for line in shell.lines if "clipboard" in line)
 
 
 def test_a_state_directory_that_is_not_there_is_judged_by_the_one_above(tmp_path: Path) -> None:
