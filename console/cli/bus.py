@@ -95,6 +95,8 @@ def _server(server: Server) -> str:
     aof = f"append-only file {server.fsync or 'on'}" if server.aof else "no append-only file"
     fault = "" if server.aof_ok else ", WHICH IT CANNOT WRITE"
     most = f" of {_size(server.most_bytes)}, {server.policy}" if server.most_bytes else ""
+    if server.used is not None and server.used >= 1.0:
+        most += ", FULL: IT TAKES NOTHING MORE"
     return (
         f"Redis {server.version} at {server.where}: {aof}{fault}, {_size(server.memory_bytes)}{most}, "
         f"{server.clients} clients, {server.commands_per_s} commands/s"

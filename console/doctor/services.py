@@ -16,9 +16,9 @@ from console.doctor.finding import Finding, bad, ok, warn
 from console.model_line import model_line, trouble
 from engine.api.protocol import Health, ModelRow
 from engine.bus.address import address_of, client
-from engine.bus.server import check, server
+from engine.bus.server import NEARLY_FULL, server, unwell
 from engine.config import Config
-from engine.errors import ConfigError, LinkError, NoEngineError, TickdeskError
+from engine.errors import BusError, ConfigError, LinkError, NoEngineError, TickdeskError
 from engine.feeds.address import place
 from engine.feeds.registry import VENUES
 from engine.gateway.tls import Certificate
@@ -115,9 +115,13 @@ async def _bus(config: Config) -> Finding:
         found = await server(asked, address)
     finally:
         await asked.aclose()
-    check(found, config.bus)
+    if fault := unwell(found, config.bus):
+        raise BusError(fault)
     kept = f"append-only file {found.fsync or 'on'}" if found.aof else "no append-only file"
-    return ok("bus", f"{found.where}: {found.version}, {found.policy}, {kept}")
+    told = f"{found.where}: {found.version}, {found.policy}, {kept}"
+    if found.used is not None and found.used >= NEARLY_FULL:
+        return warn("bus", f"{told}, its memory is full to {100 * found.used:.0f} %", "raise its maxmemory")
+    return ok("bus", told)
 
 
 def gateway(config: Config, state_dir: Path) -> Finding | None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 OLDEST = (7, 0)
 """Groups tell a true lag only since then."""
+NEARLY_FULL = 0.9
+"""Of its memory. What it refuses when that is full stops the whole topology."""
+_MIB = 2**20
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -36,6 +39,8 @@ class Server(msgspec.Struct, frozen=True):
     fsync: str
     """``appendfsync``; "": it does not tell."""
     memory_bytes: int
+    bounded_bytes: int
+    """Of these, what ``maxmemory`` counts: buffers of the append-only file are not in it."""
     most_bytes: int
     """``maxmemory``; 0: none."""
     policy: str
@@ -43,6 +48,11 @@ class Server(msgspec.Struct, frozen=True):
     clients: int
     commands_per_s: int
     up_s: int
+
+    @property
+    def used(self) -> float | None:
+        """Of the memory that it may take, from 0 to 1 and a little above; None: it may take all."""
+        return self.bounded_bytes / self.most_bytes if self.most_bytes else None
 
 
 @contextmanager
@@ -74,6 +84,7 @@ async def server(redis: Redis, address: Address) -> Server:
             fsync = clean((await redis.config_get("appendfsync")).get("appendfsync", ""), 20)
         except ResponseError:
             fsync = ""  # a hosted one that does not show its settings
+    memory_bytes = int(told.get("used_memory", 0))
     return Server(
         where=address.shown,
         version=clean(told.get("redis_version", "?"), 20),
@@ -83,7 +94,8 @@ async def server(redis: Redis, address: Address) -> Server:
         aof_ok=told.get("aof_last_write_status", "ok") == "ok"
         and told.get("aof_last_bgrewrite_status", "ok") == "ok",
         fsync=fsync,
-        memory_bytes=int(told.get("used_memory", 0)),
+        memory_bytes=memory_bytes,
+        bounded_bytes=max(memory_bytes - int(told.get("mem_not_counted_for_evict", 0)), 0),
         most_bytes=int(told.get("maxmemory", 0)),
         policy=clean(told.get("maxmemory_policy", "?"), 20),
         clients=int(told.get("connected_clients", 0)),
@@ -97,6 +109,15 @@ def check(found: Server, config: BusConfig) -> None:
     fault = _fault(found, config.need_aof)
     if fault:
         raise BusError(f"Redis at {found.where} {fault}")
+
+
+def unwell(found: Server, config: BusConfig) -> str:
+    """Why the bus cannot be trusted to it any more, now that it is at work; "": it can."""
+    fault = _fault(found, config.need_aof)
+    if not fault and found.used is not None and found.used >= 1.0:
+        most, has = found.most_bytes / _MIB, found.bounded_bytes / _MIB
+        fault = f"takes nothing more, its memory is full ({has:.0f} of {most:.0f} MiB): raise its maxmemory"
+    return f"Redis at {found.where} {fault}" if fault else ""
 
 
 def _fault(found: Server, need_aof: bool) -> str:

@@ -21,6 +21,7 @@ LATENCY_NS = 60 * NS
 LEAST_LATENCIES = 20
 _MOST_LATENCIES = 4096
 _CRITICAL_DISK = 0.1
+_NEARLY_FULL = 0.9
 _GB = 1e9
 
 Level = Literal["info", "warning", "error"]
@@ -52,6 +53,8 @@ class Sight:
     """The longest since the last look."""
     bus: str = ""
     """What is wrong with the bus; "" while it is well, and without one."""
+    bus_memory: float = 0.0
+    """What its server uses of the memory that it may, from 0 to 1."""
     bus_oldest_s: float = 0.0
     """How much older the oldest entry that is not acknowledged is than it may be."""
     latencies_s: tuple[float, ...] = ()
@@ -168,6 +171,12 @@ class Alarms:
             f"the bus is not well: {sight.bus}",
             "the bus is well again",
             after_s=self._config.bus_lag_s,
+            critical=True,  # who lost its lease acts no more: nobody watches the stops then
+        )
+        yield _Case(
+            *("bus memory", "", sight.bus_memory >= _NEARLY_FULL, "warning"),
+            f"the memory of the bus is full to {100 * sight.bus_memory:.0f} %: raise its maxmemory, or all stops",
+            "the bus has memory again",
         )
         yield from self._lags(sight)
         yield from self._disk(sight.disk_free_bytes)

@@ -79,6 +79,7 @@ class Operation:
             writer_lag_s=engine.writing.lag_s(),
             loop_lag_s=engine.heartbeat.longest_s(),
             bus="" if bus is None or bus.ok else clean(bus.detail),
+            bus_memory=0.0 if bus is None else bus.memory or 0.0,
             # What is acknowledged waits for what is kept: so old it may be.
             bus_oldest_s=max(engine.bus_metrics.oldest_s() - engine.config.bus.checkpoint_s, 0.0),
             latencies_s=tuple(ns / NS for ns in latencies),

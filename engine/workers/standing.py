@@ -14,9 +14,10 @@ from engine.api.address import socket_path
 from engine.api.health_protocol import BusHealth
 from engine.bus.inspect import Inspection, inspect
 from engine.bus.registry import BEAT_S, Registry, WorkerRow
+from engine.bus.server import NEARLY_FULL, unwell
 from engine.bus.topology import agree, agreed
 from engine.errors import BusError
-from engine.wiring.metrics.bus import GroupLag
+from engine.wiring.metrics.bus import GroupLag, Stage, Whole
 from engine.workers.far_feed import FarFeed, far_feeds
 from engine.workers.frame import rss_bytes
 
@@ -45,6 +46,7 @@ class Standing:
         self._counted = 0
         self._beaten_s, self._cpu_s = time.monotonic(), time.process_time()
         engine.bus_metrics.add(self._lags)
+        engine.bus_metrics.whole = self._whole
 
     async def join(self) -> None:
         """Raises BusError where the other workers go by another configuration."""
@@ -67,7 +69,9 @@ class Standing:
         if found is None or time.monotonic() - self._looked_s > OLD_S:
             return BusHealth(ok=False, detail=f"{where}: {text}", lag=None, oldest_s=None)
         oldest = max((one.oldest_s for one in self._lags()), default=0.0)
-        return BusHealth(ok=well, detail=f"{where}: {text}", lag=found.lag, oldest_s=oldest)
+        return BusHealth(
+            ok=well, detail=f"{where}: {text}", lag=found.lag, oldest_s=oldest, memory=found.server.used
+        )
 
     @property
     def recording(self) -> str:
@@ -82,11 +86,21 @@ class Standing:
         fault = self._fault or self._missing(found)
         if found is None or time.monotonic() - self._looked_s > OLD_S:
             return fault or "not heard of", False
-        return fault or f"{len(found.workers)} workers", not fault
+        if fault:
+            return fault, False
+        told = [f"{len(found.workers)} workers"]
+        if found.gone:
+            told.append(f"{len(found.gone)} gone")
+        if (used := found.server.used) is not None and used >= NEARLY_FULL:
+            told.append(f"its memory is full to {100 * used:.0f} %")
+        return ", ".join(told), True
 
     def _missing(self, found: Inspection | None) -> str:
         if found is None:
             return ""
+        # What the server refuses is why nobody has a lease any more, and not the reverse.
+        if fault := unwell(found.server, self._engine.options.config.bus):
+            return fault
         bare = [
             f"the {row.stage} stage" if row.shard is None else f"shard {row.shard}"
             for row in found.leases
@@ -156,6 +170,16 @@ class Standing:
         )
         self._counted, self._beaten_s, self._cpu_s = ticks, now_s, cpu_s
         return row
+
+    def _whole(self) -> Whole | None:
+        found = self._engine.bus
+        if found is None or time.monotonic() - self._looked_s > OLD_S:
+            return None
+        stages = []
+        for name in ("market", "features", "execution"):
+            late_ms = [row.lag_ms for row in found.workers if name in row.stages]
+            stages.append(Stage(name, len(late_ms), max(late_ms, default=0.0) / 1e3))
+        return Whole(stages, len(found.gone), found.server.memory_bytes, found.server.most_bytes)
 
     def _lags(self) -> list[GroupLag]:
         found = self._engine.bus

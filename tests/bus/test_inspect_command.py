@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import time
@@ -78,3 +79,24 @@ def test_the_doctor_looks_at_the_buss_server(server: Server) -> None:
     assert found is not None and found.state == "ok" and "append-only file everysec" in found.text
     away = services.bus(load(overrides=["bus.url=redis://:secret@127.0.0.1:1/0"], environ={}))
     assert away is not None and away.state == "bad" and "secret" not in away.text
+
+
+@pytest.mark.parametrize(
+    ("share", "state", "says"), [(1.07, "warn", "its memory is full to 9"), (0.9, "bad", "full")]
+)
+def test_a_server_whose_memory_is_full_is_told_of(
+    share: float, state: str, says: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It takes nothing then, so nobody keeps a lease."""
+    with contextlib.closing(server.client()) as client:
+        told = client.info("memory")
+        most = int((told["used_memory"] - told["mem_not_counted_for_evict"]) * share)
+        client.config_set("maxmemory", most)
+        try:
+            found = services.bus(load(overrides=[f"bus.url={server.url}"], environ={}))
+            main(["bus", "inspect", "--bus", server.url])
+        finally:
+            client.config_set("maxmemory", 0)
+    assert found is not None and found.state == state and says in found.text
+    assert "maxmemory" in f"{found.text} {found.advice}"
+    assert ("FULL: IT TAKES NOTHING MORE" in capsys.readouterr().out) is (state == "bad")

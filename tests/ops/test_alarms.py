@@ -56,8 +56,18 @@ def test_a_bus_that_is_not_well_for_long_is_told() -> None:
     assert watch.look(away, 4) == []
     (told,) = watch.look(away, 100)
     assert (told.kind, told.level) == ("bus", "error") and "6379: TimeoutError" in told.text
+    assert told.critical, "who lost its lease watches no stops"
     assert texts(watch.look(Sight(), 3)) == ["the bus is well again"]
     assert Watch(bus_lag_s=0).look(away, 100) == []
+
+
+def test_a_bus_whose_memory_is_nearly_full_is_told_before_it_stops_all() -> None:
+    watch = Watch(clear_s=1)
+    assert watch.look(Sight(bus_memory=0.89), 100) == []
+    (told,) = watch.look(Sight(bus_memory=0.93), 100)
+    assert (told.kind, told.level) == ("bus memory", "warning")
+    assert "full to 93 %" in told.text and "maxmemory" in told.text
+    assert texts(watch.look(Sight(bus_memory=0.5), 3)) == ["the bus has memory again"]
 
 
 def test_what_comes_and_goes_is_told_once_a_window_and_counted() -> None:
