@@ -173,9 +173,10 @@ class Alarms:
             after_s=self._config.bus_lag_s,
             critical=True,  # who lost its lease acts no more: nobody watches the stops then
         )
+        full = f"the memory of the bus is full to {100 * sight.bus_memory:.0f} %"
         yield _Case(
             *("bus memory", "", sight.bus_memory >= _NEARLY_FULL, "warning"),
-            f"the memory of the bus is full to {100 * sight.bus_memory:.0f} %: raise its maxmemory, or all stops",
+            f"{full}: raise its server's maxmemory, or all workers stop",
             "the bus has memory again",
         )
         yield from self._lags(sight)
