@@ -20,7 +20,7 @@ def link() -> FakeLink:
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_the_picture_of_a_failed_run(compare_pictures: Compare, size: tuple[int, int]) -> None:
-    take(compare_pictures, size, "d", link=link(), themes=DARK)
+    take(compare_pictures, size, "d", link=link())
 
 
 def test_the_picture_of_the_day_before(compare_pictures: Compare) -> None:

@@ -58,6 +58,10 @@ def test_on_the_whole_screen(compare_pictures: Compare) -> None:
     take(compare_pictures, (200, 50), "enter", "I", "I")
 
 
+def test_on_a_whole_small_screen(compare_pictures: Compare) -> None:
+    take(compare_pictures, (80, 24), "enter")
+
+
 def test_a_wrong_book_of_a_quote(compare_pictures: Compare) -> None:
     link = FakeLink()
     link.market = lambda symbol: sample_market.full_frame(symbol, book_fault="a gap in the sequence", bars=())

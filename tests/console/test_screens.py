@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from console.app import DeskApp
 from console.colours import Colours
@@ -21,6 +23,7 @@ from tests.console import sample_account
 from tests.console import sample_desk as sample
 from tests.console.conftest import THEMES, Compare
 from tests.console.fake_link import FakeLink
+from tests.console.pilot import until
 
 SIZES = [(80, 24), (200, 50)]
 DARK = THEMES[:1]
@@ -33,11 +36,16 @@ def still(app: DeskApp) -> DeskApp:
     return app
 
 
+def at_rest(app: App[None]) -> bool:
+    """Nothing is asked for any more."""
+    return all(worker.is_finished or worker.name == "_run_link" for worker in app.workers)
+
+
 async def answered(pilot: Pilot[None]) -> None:
     """Until everything that was asked is drawn."""
     for _ in range(100):
         await pilot.pause()
-        if all(worker.is_finished or worker.name == "_run_link" for worker in pilot.app.workers):
+        if at_rest(pilot.app):
             break
     await pilot.pause()
 
@@ -158,6 +166,27 @@ class TestBothSizes:
     def test_models(self, compare_pictures: Compare, size: tuple[int, int]) -> None:
         take(compare_pictures, size, "5", "right_square_bracket")
 
+    def test_filtered(self, compare_pictures: Compare, size: tuple[int, int]) -> None:
+        take(compare_pictures, size, "1", "slash", *"btc")
+
+    def test_layouts(self, compare_pictures: Compare, size: tuple[int, int]) -> None:
+        take(compare_pictures, size, "v", "j", memory=with_layouts())
+
+    def test_palette(self, compare_pictures: Compare, size: tuple[int, int]) -> None:
+        app = still(DeskApp(FakeLink(), frames_per_s=0.5))
+
+        async def prepare(pilot: Pilot[None]) -> None:
+            await pilot.pause()
+            await drawn(app, pilot)
+            await pilot.press("ctrl+p")
+            await pilot.pause()
+            await pilot.press(*"halt")
+            await until(pilot, lambda: app.screen.query_one(OptionList).option_count > 1)
+            await until(pilot, lambda: at_rest(app))
+            await drawn(app, pilot)
+
+        compare_pictures(app, size, prepare)
+
 
 def test_a_users_strategy_at_the_least_size(compare_pictures: Compare) -> None:
     link = FakeLink()
@@ -174,11 +203,15 @@ def test_a_users_strategy_at_the_least_size(compare_pictures: Compare) -> None:
     compare_pictures(app, (80, 24), prepare, DARK)
 
 
-def test_layouts_at_the_least_size(compare_pictures: Compare) -> None:
+def with_layouts() -> ConsoleMemory:
     memory = ConsoleMemory()
     layouts = {"scalp": Layout(2, False, {}, {"ticks": (4, True)}, [5, 6]), "night": Layout(8, True)}
     memory.memory = Memory(layouts, "night")
-    take(compare_pictures, (60, 16), "v", "j", "s", memory=memory, themes=DARK)
+    return memory
+
+
+def test_layouts_at_the_least_size(compare_pictures: Compare) -> None:
+    take(compare_pictures, (60, 16), "v", "j", "s", memory=with_layouts(), themes=DARK)
 
 
 @pytest.mark.parametrize("pane", [1, 3, 4, 5, 6, 7])
@@ -211,6 +244,7 @@ DIALOGS: dict[str, tuple[tuple[str, ...], StateFrame | None]] = {
     "ticket confirmed": ((*TICKET, "enter"), None),
     "amend": (("4", "j", "j", "m", "3", "3"), None),
     "close": (("3", "x", "right", "j"), None),
+    "control": (("K", "j"), None),
     "resume": (("E",), HALTED),
     "seek": (("T",), REPLAYED),
     "leave a replay": (("q",), REPLAYED),
