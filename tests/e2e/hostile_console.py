@@ -19,12 +19,13 @@ from textual.pilot import Pilot
 
 from console.app import DeskApp
 from console.driver import DeskDriver
+from engine.api.daily_protocol import DailyDetail
 from engine.api.market_protocol import MarketFrame
 from engine.api.protocol import EventFrame
 from engine.errors import LinkError
 from engine.events import Alert
+from tests.console import sample_bus, sample_daily, sample_market
 from tests.console import sample_desk as sample
-from tests.console import sample_market
 from tests.console.fake_link import FakeLink
 from tests.console.hostile import hostile_texts, poison
 
@@ -60,8 +61,16 @@ WALK = (
     ("F",),
     ("M", "right_square_bracket"),
     ("M", "enter"),
+    ("M", "a"),
     ("M", "e"),
     ("M", "t"),
+    ("b",),
+    ("d", "right_square_bracket"),
+    ("B",),
+    ("3", "x"),
+    ("4", "j", "j", "m"),
+    ("X",),
+    ("K",),
     ("o",),
     ("question_mark",),
     ("ctrl+p",),
@@ -96,6 +105,7 @@ class HostileLink(FakeLink):
         super().__init__()
         self.texts = texts
         self.market = self.poisoned_market
+        self.daily_runs, self.inspected = sample_daily.runs(), sample_bus.inspection()
 
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
@@ -110,6 +120,10 @@ class HostileLink(FakeLink):
             return self.given(answer)
 
         return poisoned
+
+    async def daily_of(self, day: str) -> list[DailyDetail]:
+        """By whatever day they are asked for."""
+        return list(self.daily_runs)
 
     def given(self, value: Any) -> Any:
         texts = super().__getattribute__("texts")
