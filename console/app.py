@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import time
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ from textual.screen import Screen
 from console.alerts import SILENT, AlertsApp, Notices
 from console.commands import DeskCommands, Palette
 from console.control import ControlApp
+from console.crash_log import CONSOLE
 from console.driver import DeskDriver
 from console.exporting import ExportingApp
 from console.keymap import DEFAULT_KEYS, OPENING_PANES, ORDERS_PANE, KeyMap
@@ -49,8 +49,6 @@ from engine.errors import LinkError
 from engine.text import clean
 from widgets.desk_pane import EQUITY, LATENCY
 from widgets.status import STALE_S
-
-log = logging.getLogger("tickdesk.console")
 
 
 class DeskApp(
@@ -124,9 +122,14 @@ class DeskApp(
     def _handle_exception(self, error: Exception) -> None:
         """What goes with the app may miss what went before it: that is no crash."""
         if self._exit:
-            log.warning("while the console ended", exc_info=error)
+            CONSOLE.warning("while the console ended", exc_info=error)
         else:
             super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """Textual would print the traceback with all that its functions held: ``run`` raises the fault."""
+        self.bell()
+        self._close_messages_no_wait()
 
     # --- the stream ------------------------------------------------------------------------------
 
@@ -297,7 +300,8 @@ def run(
     tapes: Tapes | None = None,
     driver_class: Any = DeskDriver,
 ) -> int:
-    """Run the console in this terminal until the person leaves. Returns the exit code."""
+    """Run the console in this terminal until the person leaves. Returns the exit code; raises what ended it
+    by a fault of ours."""
     os.nice(10)  # the engine next door goes first
     # A frame makes thousands of small things and lets go of them. By default the collector stops after every
     # 700th: many times a frame, and now and then for as long as a frame takes.
@@ -320,4 +324,6 @@ def run(
         app.run()
     finally:
         app.end_replay()
+    if app._exception is not None:
+        raise app._exception
     return app.return_code or 0

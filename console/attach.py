@@ -13,6 +13,7 @@ from console import app
 from console.alerts import Notices
 from console.behind import aside, behind
 from console.cli.client import ask
+from console.crash_log import written_down
 from console.driver import DeskDriver
 from console.engine_at import EngineAt
 from console.export_files import FOLDER
@@ -54,26 +55,33 @@ def attach(
     link = EngineLink(elsewhere or socket_path(state_dir), this_console(read_only=read_only))
     memory = ConsoleMemory(state_dir / MEMORY)
     _recall(memory)
-    with behind(None if elsewhere is not None else holder(state_dir)), aside() as link.on_up:
-        code = app.run(
-            link,
-            looks=looks,
-            frames_per_s=config.console.frames_per_s,
-            first_run=first_run,
-            stale_s=config.risk.stale_data_s,
-            flash=config.console.flash,
-            memory=memory,
-            notices=Notices(config.console.bell, config.console.desktop_notifications),
-            exports=_exports(config, state_dir, temporary=ends_with_screen),
-            keys=keys,
-            tapes=None if read_only else tapes,  # a tape has an engine of its own
-            driver_class=driver_class,
-        )
-    if code == 0:  # left by a person, not by a signal or a closed terminal
-        if elsewhere is not None:
-            print(f"detached: the engine at {elsewhere.url} goes on")
-        else:
-            _say_what_goes_on(state_dir, stopped=ends_with_screen)
+    code = None
+    try:
+        with (
+            written_down(state_dir),
+            behind(None if elsewhere is not None else holder(state_dir)),
+            aside() as link.on_up,
+        ):
+            code = app.run(
+                link,
+                looks=looks,
+                frames_per_s=config.console.frames_per_s,
+                first_run=first_run,
+                stale_s=config.risk.stale_data_s,
+                flash=config.console.flash,
+                memory=memory,
+                notices=Notices(config.console.bell, config.console.desktop_notifications),
+                exports=_exports(config, state_dir, temporary=ends_with_screen),
+                keys=keys,
+                tapes=None if read_only else tapes,  # a tape has an engine of its own
+                driver_class=driver_class,
+            )
+    finally:
+        if not code:  # left by a person, or by a fault of ours: not by a signal or a closed terminal
+            if elsewhere is not None:
+                print(f"detached: the engine at {elsewhere.url} goes on")
+            else:
+                _say_what_goes_on(state_dir, stopped=ends_with_screen)
     return code
 
 

@@ -7,17 +7,15 @@ its key: what was typed in it, or sent, goes with it.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from textual._context import active_message_pump
 from textual.screen import Screen
 
+from console.crash_log import CONSOLE
 from console.screens.calm import CalmScreen
 from console.screens.covering import CoveringApp
-
-log = logging.getLogger("tickdesk.console")
 
 FIRST_S = 0.5
 """After the start, until there are any."""
@@ -67,7 +65,7 @@ class SparesApp(CoveringApp):
             spare = await self._made(kind)
         except Exception:
             if not self._is_leaving():
-                log.exception("no %s waits to be opened", kind.__name__)
+                CONSOLE.exception("no %s waits to be opened", kind.__name__)
             return
         if self._spares is not None:
             self._spares[kind] = spare
@@ -104,7 +102,7 @@ class SparesApp(CoveringApp):
             return
         for kind, spare in list((self._spares or {}).items()):
             if spare is failed and self._spares is not None:
-                log.error("the %s that waited to be opened failed", kind.__name__, exc_info=error)
+                CONSOLE.error("the %s that waited to be opened failed", kind.__name__, exc_info=error)
                 del self._spares[kind]
                 self._drop(spare)
                 return

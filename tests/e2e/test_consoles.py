@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from console.cli.client import ask
 from engine.api.control_protocol import ControlDetail
+from tests.e2e import terminal
 from tests.e2e.engine import RunningEngine, options
 from tests.e2e.terminal import ENTER, ESCAPE, Terminal
 
@@ -84,3 +86,37 @@ def test_one_controls_the_others_watch_and_a_restart_of_the_engine_changes_neith
 
 def control(state_dir: Path) -> ControlDetail:
     return ask(state_dir, "GET", "/v1/control", ControlDetail)
+
+
+FAULTY = """
+import sys
+from console.screens.desk import DeskScreen
+
+def action_freeze(self):
+    token = "hunter2"
+    raise ZeroDivisionError(f"ours, of token={token}")
+
+DeskScreen.action_freeze = action_freeze
+from console.cli import main
+sys.exit(main())
+"""
+
+
+def test_a_fault_of_the_console_is_one_line_and_a_log_and_the_engine_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    monkeypatch.setattr(terminal, "COMMAND", [sys.executable, "-c", FAULTY])
+    with (
+        RunningEngine(state, *QUIET) as engine,
+        Terminal("attach", "--state-dir", str(state), columns=200) as console,
+    ):
+        console.wait("BTC-USD")
+        console.press("f")
+        assert console.end() == 70
+        said = console.text
+        assert "goes on" in said and "internal error (ZeroDivisionError)" in said
+        assert "Traceback" not in said and "hunter2" not in said
+        (log,) = state.glob("crash-*.log")
+        assert "in action_freeze" in log.read_text() and "hunter2" not in log.read_text()
+        assert engine.state().status.risk_state == "active"
