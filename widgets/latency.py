@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from engine.api.market_protocol import LatencyDetail, LatencyRow
 from widgets import figures
-from widgets.cells import Cell, fit
-from widgets.lines import Line
+from widgets.cells import Cell, fit, width_of
+from widgets.lines import Line, join_items
 
 _NAME, _FIGURE, _COUNT = 14, 8, 7
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
@@ -18,6 +18,8 @@ _MOST_BAR = 9
 """Cells of one bar: its bound stands below it."""
 _AROUND = 4
 """Lines around it: its head, its axis, what it is, a blank one."""
+_LEAST_ACROSS = 60
+"""Cells of one of several histograms beside each other."""
 
 
 def latency_lines(detail: LatencyDetail | None, width: int, height: int) -> list[Line]:
@@ -26,9 +28,10 @@ def latency_lines(detail: LatencyDetail | None, width: int, height: int) -> list
         return [(("latencies: not known yet", "muted"),)]
     if not detail.stages:
         return [(("nothing has been measured yet", "muted"),)]
-    each = height // len(detail.stages) - _AROUND
-    if each >= _CHART:
-        return [line for row in detail.stages for line in chart_lines(row, width, min(each, _MOST_CHART))]
+    for beside in range(1, max(width // _LEAST_ACROSS, 1) + 1):
+        each = height // math.ceil(len(detail.stages) / beside) - _AROUND
+        if each >= _CHART:
+            return charts(detail.stages, beside, width, min(each, _MOST_CHART))
     columns = max(len(row.counts) for row in detail.stages)
     across = min(columns, max(width - _NAME - 4 * (_FIGURE + 1) - _COUNT - 2, 0))
     head: list[Cell] = [(fit("stage", _NAME), "heading"), (" " + fit("spread", across), "heading")]
@@ -49,20 +52,38 @@ def latency_lines(detail: LatencyDetail | None, width: int, height: int) -> list
     return lines
 
 
+def charts(stages: Sequence[LatencyRow], beside: int, width: int, height: int) -> list[Line]:
+    """All of them, so many beside each other."""
+    each = width // beside
+    lines: list[Line] = []
+    for first in range(0, len(stages), beside):
+        drawn = [
+            chart_lines(row, each - 1 if beside > 1 else each, height)
+            for row in stages[first : first + beside]
+        ]
+        for parts in zip(*drawn, strict=True):
+            line: list[Cell] = []
+            for number, part in enumerate(parts):
+                line += [(" " * (number * each - width_of(line)), "text"), *part] if number else part
+            lines.append(tuple(line))
+    return lines
+
+
 def chart_lines(row: LatencyRow, width: int, height: int) -> list[Line]:
     """One stage over ``height`` lines, its buckets' bounds below."""
     each = min((width - 2) // max(len(row.counts), 1), _MOST_BAR)
     across = max(min(len(row.counts) * max(each, 1), width - 2), 1)
-    head: list[Cell] = [(fit(row.stage, _NAME), "bold")]
-    for name, cell in zip(("p50", "p90", "p99", "max"), _figures(row), strict=True):
-        head += [(f"  {name} ", "muted"), (cell[0].strip(), cell[1])]
-    head.append((f"  of {figures.compact(row.count)}", "muted"))
-    lines: list[Line] = [tuple(head)]
+    head: list[tuple[int, Line]] = [(0, ((fit(row.stage, _NAME), "bold"),))]
+    names = (("p50", 2), ("p90", 4), ("p99", 1), ("max", 3))
+    for (name, priority), cell in zip(names, _figures(row), strict=True):
+        head.append((priority, ((f"{name} ", "muted"), (cell[0].strip(), cell[1]))))
+    head.append((5, ((f"of {figures.compact(row.count)}", "muted"),)))
+    lines: list[Line] = [join_items(head, width, ("  ", "text"))]
     lines += [((" " + drawn, "accent"),) for drawn in histogram(row.counts, across, height)]
     return [
         *lines,
         ((" " + _axis(row.bounds_us, len(row.counts), across), "muted"),),
-        ((f" {row.about}", "muted"),),
+        ((f" {fit(row.about, max(width - 1, 0)).rstrip()}", "muted"),),
         (),
     ]
 

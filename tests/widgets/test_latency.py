@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +48,18 @@ def test_a_chart_per_stage_where_it_is_high() -> None:
     lines = latency_lines(latency(), 120, 40)
     assert "≤250µs" in text(lines) and len(lines) == 2 * (10 + 4)
     assert all(width_of(line) <= 120 for line in lines)
+
+
+def test_charts_beside_each_other_where_the_stages_are_many() -> None:
+    """As many as a desk at work has, on a zoomed pane of 200x50."""
+    two = latency().stages
+    twelve = [msgspec.structs.replace(two[number % 2], stage=f"stage {number}") for number in range(12)]
+    lines = latency_lines(LatencyDetail(0, tuple(twelve)), 196, 47)
+    shown = text(lines)
+    assert len(lines) <= 47 and all(width_of(line) <= 196 for line in lines)
+    assert shown.count("≤50µs") == 12, "each has its axis"
+    (head,) = [line for line in shown.split("\n") if "stage 3 " in line]
+    assert head.index("stage 4 ") == 65 and head.index("stage 5 ") == 130 and "p99 1.2ms" in head
 
 
 def test_what_is_not_known_is_said() -> None:
