@@ -187,10 +187,13 @@ class Worker:
 
     async def _beat_on(self) -> None:
         told, shares = "", self._frame.config.engine.processor == "any"
+        clock = self._frame.clock
         while True:
             if not shares:
                 self._step_aside()  # the worker that decides may have come after this one
             await asyncio.sleep(BEAT_S)
+            if isinstance(clock, LiveClock):
+                clock.resync()
             try:
                 await self._frame.registry.beat(self._row())
                 told = ""
