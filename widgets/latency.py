@@ -78,7 +78,7 @@ def chart_lines(row: LatencyRow, width: int, height: int) -> list[Line]:
     for (name, priority), cell in zip(names, _figures(row), strict=True):
         head.append((priority, ((f"{name} ", "muted"), (cell[0].strip(), cell[1]))))
     head.append((5, ((f"of {figures.compact(row.count)}", "muted"),)))
-    lines: list[Line] = [join_items(head, width, ("  ", "text"))]
+    lines: list[Line] = [join_items(head, width, ("  ", "muted"))]
     lines += [((" " + drawn, "accent"),) for drawn in histogram(row.counts, across, height)]
     return [
         *lines,
