@@ -11,10 +11,18 @@ class TickdeskError(Exception):
     exit_code = 1
 
 
+class UnknownNameError(TickdeskError):
+    """There is nothing of the name, or the id, that was said."""
+
+
 class ConfigError(TickdeskError):
     """A configuration value or file is wrong."""
 
     exit_code = 2
+
+
+class UnknownStrategyError(ConfigError, UnknownNameError):
+    """No strategy has this name."""
 
 
 class SymbolError(ConfigError):
@@ -41,7 +49,7 @@ class ModelError(TickdeskError):
     """A model artefact or registry entry is refused."""
 
 
-class UnknownModelError(ModelError):
+class UnknownModelError(ModelError, UnknownNameError):
     """No model, or no prediction of one, is known by this name."""
 
 
@@ -122,13 +130,21 @@ class OrderError(TickdeskError):
     """An illegal order or order transition."""
 
 
+class UnknownOrderError(OrderError, UnknownNameError):
+    """No order has this id."""
+
+
 class AlertError(TickdeskError):
-    """A rule for an alert is wrong, or there is none of this id."""
+    """A rule for an alert is wrong."""
+
+
+class UnknownAlertError(AlertError, UnknownNameError):
+    """No alert has this id."""
 
 
 class AutomationError(TickdeskError):
     """A definition of an automation is wrong, or one of its steps could not be done."""
 
 
-class UnknownAutomationError(AutomationError):
+class UnknownAutomationError(AutomationError, UnknownNameError):
     """No automation has this name."""

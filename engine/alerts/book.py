@@ -8,7 +8,7 @@ from typing import NamedTuple
 from engine.alert_rule import MOST_RULES, OF_PRICES, AlertRule, checked
 from engine.alerts.sight import Sight
 from engine.alerts.watched import AlertState, Watched
-from engine.errors import AlertError
+from engine.errors import AlertError, UnknownAlertError
 
 
 class Fired(NamedTuple):
@@ -54,7 +54,7 @@ class AlertBook:
         return state.id
 
     def switch(self, id: str, on: bool, now_ns: int) -> AlertRule:
-        """Raises AlertError: there is none."""
+        """Raises UnknownAlertError."""
         one = self._get(id)
         if on and not one.state.on:
             one.begin(now_ns)
@@ -62,7 +62,7 @@ class AlertBook:
         return one.rule
 
     def remove(self, id: str) -> AlertRule:
-        """Raises AlertError: there is none."""
+        """Raises UnknownAlertError."""
         rule = self._get(id).rule
         del self._watched[id]
         return rule
@@ -90,5 +90,7 @@ class AlertBook:
     def _get(self, id: str) -> Watched:
         one = self._watched.get(id)
         if one is None:
-            raise AlertError(f"no alert is called {id[:20]}: `tickdesk alerts list` tells which there are")
+            raise UnknownAlertError(
+                f"no alert is called {id[:20]}: `tickdesk alerts list` tells which there are"
+            )
         return one

@@ -49,4 +49,4 @@ class BusHealth(Row, frozen=True):
     oldest_s: float | None
     """How long the oldest one that is not acknowledged has waited."""
     memory: float | None = None
-    """What the server uses of its maxmemory, from 0 to 1; at 1 it takes nothing. None: not bounded, or not known."""
+    """What the server uses of its maxmemory; at 1 it takes nothing. None: not known, or no bound."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, UnknownStrategyError
 from engine.events import FeatureRow, Signal
 from engine.strategies.base import Strategy, no_bars
 from engine.strategies.breakout import Breakout
@@ -343,7 +343,8 @@ class StrategySet:
     def _entry(self, name: str) -> Entry:
         entry = self._entries.get(name)
         if entry is None:
-            raise ConfigError(f"unknown strategy {clean(name, 40)}; known are {', '.join(self._entries)}")
+            known = ", ".join(self._entries)
+            raise UnknownStrategyError(f"unknown strategy {clean(name, 40)}; known are {known}")
         return entry
 
     def _renew(self, entry: Entry, params: Strategy.Params) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from engine.errors import OrderError
+from engine.errors import OrderError, UnknownOrderError
 from engine.events import Amendment, ChangeKind, OrderChange, OrderRequest, Pending, Verdict
 from engine.execution.amendment import amended
 from engine.execution.gateway import Gateway
@@ -80,7 +80,7 @@ class Amendments:
     def _found(self, client_order_id: str, amendment: Amendment) -> tuple[Order, Judgement]:
         order = self._journal.order(client_order_id)
         if order is None:
-            raise OrderError(f"no order {client_order_id}: `tickdesk orders --open` lists what works")
+            raise UnknownOrderError(f"no order {client_order_id}: `tickdesk orders --open` lists what works")
         instrument = self._instrument(order.request.symbol)
         now = self._features.now_ns
         quote = self._features.live_quote(instrument.index)

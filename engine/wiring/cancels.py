@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from engine.errors import OrderError
+from engine.errors import OrderError, UnknownOrderError
 from engine.events import (
     ChangeKind,
     OrderChange,
@@ -52,7 +52,7 @@ class Cancels:
             return
         order = self._journal.order(client_order_id)
         if order is None:
-            raise OrderError(f"no order {client_order_id}: `tickdesk orders --open` lists what works")
+            raise UnknownOrderError(f"no order {client_order_id}: `tickdesk orders --open` lists what works")
         if order.state.terminal:
             raise OrderError(f"order {client_order_id} is {order.state.value}: nothing is left to cancel")
         if order.pending is Pending.CANCEL:

@@ -35,7 +35,7 @@ from engine.api.protocol import (
 from engine.api.server import ApiServer
 from engine.bus.inspect import Inspection
 from engine.config import BlendWeights
-from engine.errors import ConfigError
+from engine.errors import UnknownAutomationError, UnknownStrategyError
 from engine.events import Alert, JournalEvent, RiskChange
 from engine.signal_exchange import SignalScores, SignalsReply, SignalsRequest
 from tests.api import samples
@@ -137,7 +137,7 @@ class FakeDesk:
 
     def set_strategy(self, name: str, patch: StrategyPatch, who: str) -> Reply:
         if name == "none":
-            raise ConfigError("no strategy none: known are trend")
+            raise UnknownStrategyError("no strategy none: known are trend")
         if name == "broken":
             raise RuntimeError("a bug\nof ours")
         self.asked.append(("strategy", name, patch, who))
@@ -185,7 +185,7 @@ class FakeDesk:
 
     async def remove_automation(self, name: str, who: str) -> Reply:
         if self.definitions.pop(name, None) is None:
-            raise ConfigError(f"unknown automation {name}")
+            raise UnknownAutomationError(f"unknown automation {name}")
         return Reply(True, f"{name} removed")
 
     async def set_risk(self, state: str, reason: str, who: str) -> Reply:

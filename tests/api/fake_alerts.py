@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.alert_rule import AlertRule, checked, words
 from engine.api.alert_protocol import AlertReply, AlertRow
 from engine.api.protocol import Reply
-from engine.errors import AlertError
+from engine.errors import UnknownAlertError
 
 
 class FakeAlerts:
@@ -38,4 +38,4 @@ class FakeAlerts:
 
     def _check(self, id: str) -> None:
         if id not in self.known:
-            raise AlertError(f"no alert is called {id}")
+            raise UnknownAlertError(f"no alert is called {id}")

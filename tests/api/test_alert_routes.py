@@ -24,7 +24,7 @@ async def test_alerts_are_made_listed_switched_and_removed(serve: Serve) -> None
         assert (await served.request("POST", "/v1/alerts/a1", b'{"on":false}', **WHO))[0] == 200
         assert (await served.request("DELETE", "/v1/alerts/a1", **WHO))[0] == 200
         status, body = await served.request("DELETE", "/v1/alerts/a1", **WHO)
-        assert status == 409 and decode(body, type=ErrorReply).error == "no alert is called a1"
+        assert status == 404 and decode(body, type=ErrorReply).error == "no alert is called a1"
         asked = [
             ("alert", rule, "test"),
             ("switch alert", "a1", False, "test"),

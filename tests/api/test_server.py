@@ -123,7 +123,7 @@ async def test_a_state_is_not_changed_from_another_one_than_was_seen(serve: Serv
         ("GET", "/v1/explain/none%1b%0ax", None, 404, "nothing is known of none x"),
         ("GET", "/v1/nothing", None, 404, "no such address"),
         ("DELETE", "/v1/risk", None, 405, "it takes POST"),
-        ("POST", "/v1/strategies/none", b'{"enabled":true}', 409, "no strategy none"),
+        ("POST", "/v1/strategies/none", b'{"enabled":true}', 404, "no strategy none"),
         ("POST", "/v1/strategies/trend", b'{"enabled":"maybe"}', 400, "enabled: expected true or false"),
         ("POST", "/v1/strategies/trend", b'{"weigth":1}', 400, "weigth"),
         ("POST", "/v1/risk", b'{"state":"asleep"}', 400, "asleep"),

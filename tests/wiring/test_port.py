@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +15,11 @@ import pytest
 
 from engine import slices
 from engine.api.health_protocol import BusHealth
-from engine.api.protocol import StateFrame
+from engine.api.http import error_response
+from engine.api.protocol import StateFrame, StrategyPatch
+from engine.api.trading_protocol import AmendPatch
 from engine.config import load
+from engine.errors import UnknownNameError
 from engine.events import Alert, FeedState
 from engine.feeds.base import FeedStats
 from engine.logs import LogRing
@@ -128,3 +134,30 @@ def test_a_desk_whose_bus_is_not_well_is_not_well_nor_does_it_trade_while_entrie
     health = LivePort(engine).health()
     assert not (health.ok or health.ready.ok or health.trading.ok)
     assert health.ready.detail == "the bus is not well: away"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda shown: shown.trading.cancel("td-none", "me"),
+        lambda shown: shown.trading.amend("td-none", AmendPatch(quantity="1"), "me"),
+        lambda shown: shown.trading.preview_amendment("td-none", AmendPatch(quantity="1")),
+        lambda shown: shown.set_strategy("none", StrategyPatch(enabled=True), "me"),
+        lambda shown: shown.set_automation("none", True, "me"),
+        lambda shown: shown.remove_automation("none", "me"),
+        lambda shown: shown.alerts.switch("a9", True, "me"),
+        lambda shown: shown.alerts.remove("a9", "me"),
+    ],
+)
+async def test_what_there_is_none_of_is_answered_with_404(
+    ask: Callable[[LivePort], Any], tmp_path: Path
+) -> None:
+    """As when it is looked at: 409 would say that it is there, and stands against what was asked."""
+    engine = LiveEngine(EngineOptions(load(environ={}), tmp_path), LogRing(), None)
+    engine.phase = "running"
+    with pytest.raises(UnknownNameError) as raised:
+        answer = ask(LivePort(engine))
+        if inspect.isawaitable(answer):
+            await answer
+    response = error_response(raised.value)
+    assert (response.status, json.loads(str(response.text))["code"]) == (404, "NOT_FOUND")
