@@ -231,6 +231,10 @@ class CalmScreen(Screen[Result]):
         for region in self._standing():
             self._compositor.render_region(region.intersection(self.size.region))
 
+    def on_screen_suspend(self) -> None:
+        for rack in self.query_children("ToastRack"):
+            rack.display = False  # the screen above shows them too: here they would stay until that goes
+
     def _on_screen_resume(self, event: events.ScreenResume) -> None:
         """As Textual's, but a new screen is dressed already, and what is laid out here is drawn by that."""
         event.prevent_default()

@@ -167,3 +167,21 @@ async def test_what_moves_is_drawn_though_somebody_asked_where_it_will_stand(sho
         await pilot.pause(0.05)
         assert len({toast.region.y for toast in app.query(Toast)}) == 2
         assert shown.differing(app) == []
+
+
+async def test_what_is_told_stands_once_while_a_dialog_is_open(shown: Shown) -> None:
+    """Below it stayed until the dialog went, beside the dialog's own."""
+    app = DeskApp(FakeLink(), frames_per_s=0.1)
+    async with app.run_test(size=COMPACT, notifications=True) as pilot:
+        app.say("said once")
+        await pilot.pause(0.05)
+        for key, beside in (("K", 1), ("escape", 0), ("K", 1)):
+            await pilot.press(key)
+            await pilot.pause(0.05)
+            assert len(app.screen_stack) == 1 + beside
+            assert "\n".join(shown.screen.display).count("said once") == 1, key
+            assert shown.differing(app) == []
+        app.clear_notifications()
+        await pilot.pause(0.05)
+        assert "said once" not in "\n".join(shown.screen.display)
+        assert shown.differing(app) == []
