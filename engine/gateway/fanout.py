@@ -2,7 +2,8 @@
 
 A client that keeps up is in step: it is told each frame as it came. One that still has bytes to take is
 behind: it is told nothing, and nothing is kept for it, until it has taken them; then it gets the events that
-it missed and one frame with all that is now. One that stays behind for too long is told so, and dropped.
+it missed and one frame with all that is now. One that stays behind for too long is told so, and dropped; and
+so is one that answers no ping: what lies between may have taken a lot for it.
 
 Time is given, in seconds of a clock that never steps back.
 """
@@ -32,6 +33,8 @@ MOST_CHOICES = 32
 """Of topics, among all clients."""
 MOST_UNTOLD = 100
 """Events; with more than that the turn's end is not waited for."""
+PING_S = 5.0
+"""Of a client that was not heard of for so long it is asked whether it is there."""
 LAST_WORD_S = 1.0
 """How long a client that is dropped has to hear why."""
 
@@ -51,7 +54,17 @@ class Sink(Protocol):
 class Client:
     """One stream. ``seq``: the last event it was told; None: it wants those that come."""
 
-    __slots__ = ("address", "behind_since_s", "dropped", "seq", "sink", "token", "topics")
+    __slots__ = (
+        "address",
+        "asked_s",
+        "behind_since_s",
+        "dropped",
+        "heard_s",
+        "seq",
+        "sink",
+        "token",
+        "topics",
+    )
 
     def __init__(
         self,
@@ -70,6 +83,9 @@ class Client:
         self.behind_since_s: float | None = now_s
         """Since when it has not taken what it was told, or is there and was told nothing; None: it is in
         step."""
+        self.heard_s = now_s
+        self.asked_s: float | None = None
+        """Since when it owes the answer to a ping."""
         self.dropped = False
 
 
@@ -109,6 +125,10 @@ class Fanout:
         self.clients.add(client)
         if self._begun:
             self._catch_up(client, self._clock())
+
+    def heard(self, client: Client) -> None:
+        """It said something, were it the answer to a ping."""
+        client.heard_s, client.asked_s = self._clock(), None
 
     def leave(self, client: Client) -> None:
         self.clients.discard(client)
@@ -202,13 +222,22 @@ class Fanout:
         for client in list(self.clients):
             since = client.behind_since_s
             if since is None:
-                continue
-            if self._has_taken_all(client):
+                self._see_whether_there(client, now_s)
+            elif self._has_taken_all(client):
                 if self._begun:
                     self._catch_up(client, now_s)
             elif now_s - since >= self._slow_s:
                 log.warning("a stream of %s takes nothing: dropped", client.token.name)
                 self.drop(client, WSCloseCode.TRY_AGAIN_LATER, "too slow: come back with since")
+
+    def _see_whether_there(self, client: Client, now_s: float) -> None:
+        if client.asked_s is not None:
+            if now_s - client.asked_s >= self._slow_s:
+                log.warning("a stream of %s answers no ping: dropped", client.token.name)
+                self.drop(client, WSCloseCode.TRY_AGAIN_LATER, "no answer to a ping: come back with since")
+        elif now_s - client.heard_s >= PING_S:
+            self._write(client, wire.ping())
+            client.asked_s = now_s
 
     # --- telling -----------------------------------------------------------------------------------
 

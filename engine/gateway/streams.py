@@ -132,7 +132,9 @@ class Streams:
             raise Refused(400, "HTTP_400", clean(error.reason)) from None
         named = request.query.get("console")
         console = None if named is None else console_of(named, token)
-        stream = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MOST_MESSAGE, compress=False)
+        # A console's line is ours to keep, those of the other clients are the fan-out's.
+        pinged = {"autoping": False} if console is None else {"heartbeat": HEARTBEAT_S}
+        stream = web.WebSocketResponse(max_msg_size=MOST_MESSAGE, compress=False, **pinged)
         if not stream.can_prepare(request):
             raise Refused(426, "HTTP_426", "that is a WebSocket", headers={"Upgrade": "websocket"})
         if console is not None:
@@ -158,11 +160,17 @@ class Streams:
         return stream
 
     async def _listen(self, stream: web.WebSocketResponse, client: Client) -> None:
-        """Reading answers pings and sees the end, too."""
+        """Answers pings, and sees the end, too."""
         watching: Watching | None = None
         passing: asyncio.Task[None] | None = None
         try:
             async for message in stream:
+                self.fanout.heard(client)
+                if message.type is WSMsgType.PING:
+                    await stream.pong(message.data)
+                    continue
+                if message.type is WSMsgType.PONG:
+                    continue
                 if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                     break
                 try:

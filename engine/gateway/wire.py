@@ -5,7 +5,7 @@ https://datatracker.ietf.org/doc/html/rfc6455#section-5.2: unmasked, never fragm
 
 from __future__ import annotations
 
-_FINAL_BINARY, _FINAL_CLOSE = 0x82, 0x88
+_FINAL_BINARY, _FINAL_CLOSE, _FINAL_PING = 0x82, 0x88, 0x89
 _MOST_REASON = 123
 
 
@@ -17,6 +17,10 @@ def close(code: int, reason: str) -> bytes:
     """``reason``: what is longer than a close frame may say is cut."""
     payload = code.to_bytes(2, "big") + reason.encode()[:_MOST_REASON]
     return _head(_FINAL_CLOSE, len(payload)) + payload
+
+
+def ping() -> bytes:
+    return _head(_FINAL_PING, 0)
 
 
 def _head(first: int, length: int) -> bytes:

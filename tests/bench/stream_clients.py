@@ -16,6 +16,8 @@ from pathlib import Path
 import msgspec
 
 STREAMS = 200
+_PING, _PONG = 0x89, b"\x8a\x80\0\0\0\0"
+"""As RFC 6455 has them: an answer without a payload, masked with zeros."""
 NICE = 19
 """The desk, its gateway and who measures go first."""
 _UPGRADE = (
@@ -42,6 +44,7 @@ class Streaming(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
         transport.write(self._head)
 
     def data_received(self, data: bytes) -> None:
@@ -61,8 +64,11 @@ class Streaming(asyncio.Protocol):
                 length = int.from_bytes(left[2:start], "big")
             if len(left) < start + length:
                 break
+            if left[0] == _PING:
+                self._transport.write(_PONG)
+            else:
+                self.frames += 1
             left = left[start + length :]
-            self.frames += 1
         self._left = left
 
 

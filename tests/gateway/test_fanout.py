@@ -13,6 +13,7 @@ from engine.api.protocol import EventFrame, Resync, StateFrame, StreamMessage
 from engine.api.topics import ALL
 from engine.events import Alert
 from engine.gateway import fanout as fanout_module
+from engine.gateway import wire
 from engine.gateway.fanout import Client, Fanout
 from engine.gateway.mirror import Mirror
 from engine.gateway.tokens import Token
@@ -188,6 +189,27 @@ def test_who_takes_nothing_for_too_long_is_told_and_dropped() -> None:
     assert client.dropped and b"too slow" in sink.waiting and client not in bench.fanout.clients
     bench.late[0]()
     assert sink.aborted
+
+
+def test_who_answers_no_ping_is_told_and_dropped_though_the_network_took_all_for_it() -> None:
+    bench = Bench(slow_s=10.0)
+    bench.frame(full=True)
+    client, there = bench.join(), bench.join()
+    sink = client.sink
+    assert isinstance(sink, Sink)
+    asked = 0
+    for _ in range(149):
+        bench.now += 0.1
+        bench.fanout.sweep()
+        if there.asked_s is not None:
+            asked += 1
+            bench.fanout.heard(there)
+    assert not client.dropped and sink.writes.count(wire.ping()) == 1 and asked == 2
+    for _ in range(3):
+        bench.now += 0.1
+        bench.fanout.sweep()
+    assert client.dropped and b"no answer to a ping" in sink.writes[-1] and not there.dropped
+    assert sink.writes[-1][2:4] == (1013).to_bytes(2, "big") and bench.fanout.dropped == 1
 
 
 def test_a_client_that_comes_back_misses_nothing() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from aiohttp import WSServerHandshakeError
+from aiohttp import WSMsgType, WSServerHandshakeError
 
 from engine.api.hub import Hub
 from engine.api.market_protocol import MarketFrame
@@ -288,3 +288,24 @@ async def test_a_client_that_reads_nothing_is_dropped_and_the_others_are_told(ga
         last = gated.served.hub.last_seq
         gated.served.publish(1)
         assert await seqs_until(other, last + 1) == [last + 1]
+
+
+async def test_a_quiet_stream_is_kept_open_by_pings_and_one_that_answers_none_is_told(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.gateway.fanout.PING_S", 0.05)
+    async with gate(slow_s=0.3) as gated:
+        there = await gated.stream(query="?topics=events")
+        silent = await gated.stream(query="?topics=events", autoping=False)
+        async with asyncio.timeout(10):
+            reading = asyncio.create_task(seqs_until(there, 1))
+            pings = 0
+            while (message := await silent.receive()).type is not WSMsgType.CLOSE:
+                pings += message.type is WSMsgType.PING
+            assert pings == 1
+            assert (message.data, message.extra) == (1013, "no answer to a ping: come back with since")
+            await there.ping(b"are you there")  # answered, too
+            await asyncio.sleep(0.5)
+            gated.served.publish(1)
+            assert await reading == [1], "it answers, and is kept"
+        assert gated.one.gateway.streams.fanout.dropped == 1
