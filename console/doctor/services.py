@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,11 @@ async def _venues(config: Config) -> list[Finding]:
             except ConfigError as error:
                 return [bad(f"venue {name}", clean(error, 200), "correct the configuration")]
     if not wanted:
-        return [ok("venues", "none: the simulated venue needs no network")]
+        here = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        return [
+            ok("venues", "none: the simulated venue needs no network"),
+            ok("clock", f"{here}; no venue is configured to compare it with"),
+        ]
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
         told = await asyncio.gather(
