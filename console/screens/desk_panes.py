@@ -139,10 +139,14 @@ class DeskPanes:
         """The symbols of the watchlist in its order, and what is held or ordered; all without a list."""
         if listed is None:
             self.ticks.mode = ""
+            self.ticks.say_empty(TicksPane.EMPTY)
             return list(view.ticks.values())
         held = {*view.positions, *(row.symbol for row in view.orders.values() if row.state not in FINAL)}
         rows = [view.ticks[symbol] for symbol in listed.shown(view.ticks, held)]
-        self.ticks.mode = f"{clean(listed.name, 24)} ({len(rows)} of {len(view.ticks)})"
+        name = clean(listed.name, 24)
+        self.ticks.mode = f"{name} ({len(rows)} of {len(view.ticks)})"
+        none_of_it = f"nothing here is in watchlist {name}: {len(view.ticks)} symbols are left out"
+        self.ticks.say_empty(none_of_it if view.ticks else TicksPane.EMPTY)
         return rows
 
     def _paint_strategies(self, view: DeskView, now: int) -> int:

@@ -40,6 +40,20 @@ def test_symbols_as_they_are_typed() -> None:
             list_name(name, {"taken"})
 
 
+async def test_a_list_without_a_symbol_of_the_desk_is_no_wait_for_ticks() -> None:
+    memory = ConsoleMemory()
+    memory.memory.watchlists, memory.memory.watchlist = {"old": ["gone:X-USD"]}, "old"
+    async with desk(FakeLink(), memory=memory) as (app, pilot):
+        app.view.positions.clear()
+        app.view.orders.clear()
+        app.desk.paint(force=True)
+        await press(pilot, "1")
+        told = app.desk.ticks.render_line(1).text
+        assert not app.desk.ticks.rows and "in watchlist old: 8 symbols are left out" in told
+        await press(pilot, "W", "g", "enter")
+        assert len(app.desk.ticks.rows) == 8 and app.desk.ticks.empty == "waiting for the first tick"
+
+
 async def test_lists_are_made_filled_chosen_and_kept(tmp_path: Path) -> None:
     memory = ConsoleMemory(tmp_path / FILE)
     async with desk(FakeLink(), memory=memory) as (app, pilot):
