@@ -21,6 +21,7 @@ from engine.api.trading_protocol import (
     OrderReply,
     OrderTicket,
 )
+from engine.errors import OrderError
 from engine.text import clean
 
 SYMBOL = Text("symbol", "Only of this symbol", 64)
@@ -49,7 +50,10 @@ async def preview_list(request: web.Request) -> web.Response:
 
 async def every(request: web.Request) -> web.Response:
     symbol, state, wanted = SYMBOL.of(request), STATE.of(request), span(request, "orders")
-    found = await desk_of(request).trading.orders(symbol, state, wanted.limit, wanted.before)
+    try:
+        found = await desk_of(request).trading.orders(symbol, state, wanted.limit, wanted.before)
+    except OrderError as error:
+        raise web.HTTPBadRequest(reason=clean(error, 300)) from None
     return json_response(page("orders", *found))
 
 
@@ -159,7 +163,6 @@ ROUTES = (
         need="look",
         query=(SYMBOL, STATE, CURSOR, LIMIT),
         reply=Page[OrderRow],
-        statuses=(409,),
     ),
     Route(
         method="GET",

@@ -64,7 +64,7 @@ def _check_state(order: Order) -> None:
         ended = "is over" if state.terminal else "is not sent yet"
         raise OrderError(f"order {identity} {ended} ({state.value}): it cannot be changed")
     if order.pending is not Pending.NONE:
-        raise OrderError(f"order {identity} has a {order.pending.value} on its way: wait for the answer")
+        raise OrderError(f"order {identity}: its {order.pending.value} is on its way: wait for the answer")
 
 
 def _check_field(order: Order, name: str) -> None:

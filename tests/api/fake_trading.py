@@ -88,6 +88,8 @@ class FakeTrading:
         return ListPreview(tuple(self.preview(each, who) for each in wanted.tickets), True, "approved")
 
     async def orders(self, symbol: str, state: str, limit: int, before: int) -> Part[OrderRow]:
+        if state == "asleep":
+            raise OrderError("no state asleep: there are open, filled")
         self.asked.append(("orders", symbol, state, limit))
         return (ROW,), None
 

@@ -143,6 +143,7 @@ async def test_a_webhook_passes_its_body_as_it_is_with_its_signature(serve: Serv
         ("POST", "/v1/orders", b"x" * 70_000, 413, "too large"),
         ("GET", "/v1/orders?limit=0", None, 400, "limit"),
         ("GET", "/v1/orders?limit=1001", None, 400, "limit"),
+        ("GET", "/v1/orders?state=asleep", None, 400, "no state asleep"),
         ("GET", "/v1/orders?limit=%D9%A1", None, 400, "limit"),
         ("POST", "/v1/orders/td%0a1", b"{}", 400, "no name"),
         ("POST", "/v1/flatten", b'{"type":"stop"}', 400, "stop"),
