@@ -96,7 +96,7 @@ async def test_nothing_is_trimmed_that_not_all_have_acknowledged(redis) -> None:
 
 
 def about(**changes) -> About:  # type: ignore[no-untyped-def]
-    sound = About("here", "7.0.15", "master", False, True, True, "everysec", 1, 0, "noeviction", 1, 1, 1)
+    sound = About("here", "7.0.15", "master", False, True, True, "everysec", 1, 1, 0, "noeviction", 1, 1, 1)
     return msgspec.structs.replace(sound, **changes)
 
 
