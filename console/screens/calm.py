@@ -68,13 +68,16 @@ class CalmScreen(Screen[Result]):
             return
         try:
             with self._context():
-                if self._repaint_required and not self.app._batch_count:
-                    # A screen whose part below a dialog changed is to be drawn there: Textual takes that for
-                    # all of it, and forgets which of its widgets are to be drawn.
-                    self._compositor.update_widgets(self._dirty_widgets)
                 self._on_timer_update()
         except Exception as error:
             self.app._handle_exception(error)  # as Textual's timer does
+
+    def _on_timer_update(self) -> None:
+        if self._repaint_required and not self.app._batch_count:
+            # A screen whose part below a dialog changed is to be drawn there: Textual takes that for all of
+            # it, and forgets which of its widgets are to be drawn.
+            self._compositor.update_widgets(self._dirty_widgets)
+        super()._on_timer_update()
 
     def _compositor_refresh(self) -> None:
         # With a repaint due, all of it is drawn in a moment: a layout need not draw it first.
@@ -82,6 +85,9 @@ class CalmScreen(Screen[Result]):
             self._owed = True
             return
         self._owed = False
+        if self._dirty_widgets:
+            # Textual forgets them with each frame, and some frames are of a layout that waited.
+            self._compositor.update_widgets(self._dirty_widgets)
         if isinstance(self.app, PatientApp):
             self._keep_what_is_shown(self.app)
         super()._compositor_refresh()

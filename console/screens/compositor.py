@@ -178,7 +178,9 @@ def _lines(widget: Widget, wanted: set[int], width: int) -> dict[int, Strip]:
 def _as_wide(strip: Strip, width: int) -> Strip:
     """A widget that has gone has no lines, and a place until the next layout: without it, all that stands
     right of it would move."""
-    return strip if strip.cell_length == width else strip.adjust_cell_length(width)
+    if strip.cell_length == width:
+        return strip
+    return Strip(strip._segments).adjust_cell_length(width)  # the length that it tells is of no width at all
 
 
 def _topmost(

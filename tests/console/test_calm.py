@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from textual import events
+from textual.geometry import Region
 from textual.screen import Screen
 
+from console.screens.calm import CalmScreen
 from console.screens.pace import PERIOD_S, Pace
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import COMPACT, WIDE, desk
@@ -58,3 +60,21 @@ async def test_frames_keep_their_distance() -> None:
     while len(drawn) < 3:
         await asyncio.sleep(PERIOD_S / 4)
     assert drawn[2] - drawn[1] >= PERIOD_S * 0.99
+
+
+@pytest.mark.parametrize("by", ["a layout that waited", "a part of the screen"])
+async def test_a_frame_takes_along_what_is_marked(by: str) -> None:
+    async with desk(FakeLink(), COMPACT) as (app, pilot):
+        await pilot.press("d")
+        await pilot.pause()
+        screen, dialog = app.screen, app.screen.query_one(".dialog")
+        assert isinstance(screen, CalmScreen)
+        dialog.border_title = "told"
+        dialog._repaint_required = False
+        screen._dirty_widgets.add(dialog)
+        if by == "a layout that waited":
+            screen._compositor_refresh()
+        else:
+            screen.refresh(Region(0, 0, 2, 1))
+            screen._on_timer_update()
+        assert not dialog._repaint_regions and not screen._compositor._dirty_regions

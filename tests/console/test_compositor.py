@@ -5,15 +5,17 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual._compositor import Compositor
 from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
 
+from console.app import DeskApp
 from console.screens.compositor import DeskCompositor
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import COMPACT, WIDE, desk
+from tests.console.pilot import COMPACT, WIDE, desk, until
 
 
 def cells(strips: list[Strip]) -> list[list[tuple[str, object]]]:
@@ -69,3 +71,19 @@ async def test_what_has_gone_keeps_its_place_until_the_next_layout() -> None:
             assert search in compositor.full_map and not search.is_attached
             for y, line in enumerate(compositor.render_strips()):
                 assert line.cell_length == COMPACT[0], y
+
+
+async def test_a_toast_that_has_gone_takes_no_more_than_its_place() -> None:
+    app = DeskApp(FakeLink())
+    async with app.run_test(size=COMPACT, notifications=True) as pilot:
+        await pilot.pause()
+        app.say("told")
+        await until(pilot, lambda: bool(app.screen.query("Toast")))
+        await pilot.pause()
+        toast = app.screen.query_one("Toast")
+        compositor = app.screen._compositor
+        with app.batch_update():
+            await toast.remove()
+            assert toast in compositor.full_map and not toast.is_attached
+            for y, line in enumerate(compositor.render_strips()):
+                assert cell_len(line.text) == COMPACT[0], y
