@@ -37,10 +37,11 @@ class LiveClock:
     def resync(self) -> int:
         """Go after the system clock; to be called a few times a second. Return the drift seen, in ns."""
         offset, slow_since = self._line
-        now = time.monotonic_ns()
+        # In this order: what holds us up in between must not look like a step forward.
+        system, now = time.time_ns(), time.monotonic_ns()
         if slow_since:
             offset -= (now - slow_since) // SLOWER
-        drift = time.time_ns() - (now + offset)
+        drift = system - (now + offset)
         if drift > self._max_drift:
             self._line = (offset + drift, 0)
         elif drift < -self._max_drift:

@@ -16,8 +16,17 @@ class Machine:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.up_ns, self.set_ns = 7 * NS, 1_000_000 * NS
-        both = SimpleNamespace(time_ns=lambda: self.set_ns + self.up_ns, monotonic_ns=lambda: self.up_ns)
+        self.held_up_s = 0.0
+        """Once, right after a look at a clock."""
+        both = SimpleNamespace(
+            time_ns=lambda: self._look(self.system_ns), monotonic_ns=lambda: self._look(self.up_ns)
+        )
         monkeypatch.setattr(clock, "time", both)
+
+    def _look(self, ns: int) -> int:
+        self.passes(self.held_up_s)
+        self.held_up_s = 0.0
+        return ns
 
     def passes(self, seconds: float) -> None:
         self.up_ns += round(seconds * NS)
@@ -78,3 +87,12 @@ def test_a_step_forward_ends_its_running_slower(machine: Machine) -> None:
     assert live() == machine.system_ns > last
     follow(live, machine, 5)
     assert live() == machine.system_ns
+
+
+def test_being_held_up_between_its_looks_at_both_clocks_is_no_step_forward(machine: Machine) -> None:
+    live = LiveClock()
+    machine.held_up_s = 1.0
+    live.resync()
+    assert live() == machine.system_ns
+    follow(live, machine, 1)
+    assert 0 <= machine.system_ns - live() <= NS // 50
