@@ -193,7 +193,7 @@ class CommandingApp(App[None]):
         if why_not:
             self.say(why_not, "warning")
             return None
-        if not self._still_unconfirmed(name):
+        if not self._still_unconfirmed(name, wanted_state):
             self._wanted_state = ""
             self._notice("")
         slow = self.set_timer(ANSWER_S, lambda: self._wait_for(name))
@@ -205,11 +205,11 @@ class CommandingApp(App[None]):
                 self.say(f"{name} of the desk before NOT CONFIRMED: {error}", "error")
                 return None
             text = f"{name} NOT CONFIRMED: {error} and may still do it · {name} again, or end it: {END}"
-            hidden = self.screen is not self.desk or self._still_unconfirmed(name)
-            if not self._still_unconfirmed(name):
+            another = self._still_unconfirmed(name, wanted_state)
+            if not another:
                 self._wanted_state, self._unconfirmed = wanted_state, name
                 self._notice(text)
-            if hidden:
+            if another or self.screen is not self.desk:
                 self.say(text, "error")
             return None
         except LinkError as error:
@@ -223,10 +223,11 @@ class CommandingApp(App[None]):
             self.say(reply.text, "info" if reply.ok else "error")
         return reply
 
-    def _still_unconfirmed(self, name: str) -> bool:
+    def _still_unconfirmed(self, name: str, wanted_state: str = "") -> bool:
         """Whether another command than ``name`` is, as a halt of which nobody knows whether it was done: what
-        is sent after it does not take that from the screen."""
-        return bool(self._wanted_state and self.desk.notice) and name != self._unconfirmed
+        is sent after it does not take that from the screen, but for a halt."""
+        unconfirmed = bool(self._wanted_state and self.desk.notice) and name != self._unconfirmed
+        return unconfirmed and wanted_state != "halted"
 
     def _wait_for(self, name: str) -> None:
         if name == self.desk.waiting:

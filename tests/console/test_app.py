@@ -548,6 +548,22 @@ async def test_a_halt_that_was_not_confirmed_is_told_until_the_desk_halts_whatev
         await until(pilot, lambda: not app.desk.notice)
 
 
+async def test_a_halt_takes_the_place_of_what_else_was_not_confirmed() -> None:
+    link = FakeLink()
+    link.fault = NoAnswerError("the engine did not answer within 3 s")
+    async with desk(link) as (app, pilot):
+        app.action_entries_off()
+        await until(pilot, lambda: "ENTRIES OFF NOT CONFIRMED" in app.desk.notice)
+        await pilot.press("H")
+        await until(pilot, lambda: "HALT NOT CONFIRMED" in app.desk.notice)
+        app.action_entries_off()
+        await until(pilot, lambda: any("ENTRIES OFF NOT CONFIRMED" in text for text in toasts(app)))
+        assert "HALT NOT CONFIRMED" in app.desk.notice
+        link.fault = None
+        await pilot.press("H")
+        await until(pilot, lambda: not app.desk.notice)
+
+
 async def test_escape_closes_what_was_not_confirmed() -> None:
     link = FakeLink()
     link.fault = NoAnswerError("the engine did not answer within 3 s")
