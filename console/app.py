@@ -15,6 +15,7 @@ from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from console.alerts import SILENT, AlertsApp, Notices
 from console.commands import DeskCommands, Palette
@@ -121,6 +122,8 @@ class DeskApp(
 
     def _handle_exception(self, error: Exception) -> None:
         """What goes with the app may miss what went before it: that is no crash."""
+        if isinstance(error, WorkerFailed):
+            error.__cause__ = error.error  # which tells where it was
         if self._exit:
             CONSOLE.warning("while the console ended", exc_info=error)
         else:

@@ -90,6 +90,7 @@ def control(state_dir: Path) -> ControlDetail:
 
 FAULTY = """
 import sys
+from textual import work
 from console.screens.desk import DeskScreen
 
 def action_freeze(self):
@@ -100,13 +101,15 @@ DeskScreen.action_freeze = action_freeze
 from console.cli import main
 sys.exit(main())
 """
+IN_A_WORKER = FAULTY.replace("def action", "@work\nasync def action")
 
 
+@pytest.mark.parametrize(("program", "kind"), [(FAULTY, "ZeroDivisionError"), (IN_A_WORKER, "WorkerFailed")])
 def test_a_fault_of_the_console_is_one_line_and_a_log_and_the_engine_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    program: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = tmp_path / "state"
-    monkeypatch.setattr(terminal, "COMMAND", [sys.executable, "-c", FAULTY])
+    monkeypatch.setattr(terminal, "COMMAND", [sys.executable, "-c", program])
     with (
         RunningEngine(state, *QUIET) as engine,
         Terminal("attach", "--state-dir", str(state), columns=200) as console,
@@ -115,7 +118,7 @@ def test_a_fault_of_the_console_is_one_line_and_a_log_and_the_engine_goes_on(
         console.press("f")
         assert console.end() == 70
         said = console.text
-        assert "goes on" in said and "internal error (ZeroDivisionError)" in said
+        assert "goes on" in said and f"internal error ({kind})" in said
         assert "Traceback" not in said and "hunter2" not in said
         (log,) = state.glob("crash-*.log")
         assert "in action_freeze" in log.read_text() and "hunter2" not in log.read_text()
