@@ -225,7 +225,7 @@ def _headers(route: Route, status: int) -> dict[str, Any]:
         return {"Retry-After": {"description": "Over TCP: seconds to wait", "schema": wait}}
     if status in (200, 304) and route.shared:
         return {"ETag": {"description": "Over TCP: see If-None-Match", "schema": {"type": "string"}}}
-    if status in (200, 409) and route.idempotent:
+    if status in (200, 404, 409) and route.idempotent:
         about = "It was told before, and nothing was done again"
         return {REPLAYED: {"description": about, "schema": {"const": "true"}}}
     return {}

@@ -13,8 +13,9 @@ from engine.api.topics import ALL
 ABOUT = (
     "Each message is one JSON object of the reply's schema, in UTF-8 in a binary frame: the server sends no "
     "text frames. What a client says (with the topic market: which symbol it looks at) may be text or "
-    "binary, at most 4096 bytes. The server pings a client of which it hears nothing, every 10 s on the Unix "
-    "socket and every 15 s over TCP, and hangs up when no pong comes within half of that; WebSocket "
+    "binary, at most 4096 bytes. The server pings a client of which it hears nothing: on the Unix socket "
+    "every 10 s, and hangs up when no pong comes within 5 s; over TCP after 5 s, and closes with 1013 when "
+    "none comes within api.slow_s (a console is pinged every 15 s, and has half of that). WebSocket "
     "libraries answer by themselves."
 )
 STREAMS = web.AppKey("streams", Streams)

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import validate
 
 from engine.api.hub import Hub
-from engine.api.idempotency import KEY
+from engine.api.idempotency import KEY, REPLAYED
 from engine.api.openapi import Document, document, statuses
 from engine.api.route import Route
 from engine.api.server import ApiServer
@@ -65,7 +65,9 @@ def test_what_a_route_declares_is_told() -> None:
 def test_what_the_schemas_do_not_tell_is_told_in_words() -> None:
     paths = described()["paths"]
     about = paths["/v1/stream"]["get"]["description"]
-    assert "binary frame" in about and "pings" in about
+    assert "binary frame" in about and "pings" in about and "api.slow_s" in about
+    refused = paths["/v1/orders/{id}"]["delete"]["responses"]["404"]
+    assert REPLAYED in refused["headers"], "what there is none of is answered under a key, too"
     placed = paths["/v1/orders"]["post"]["responses"]["200"]["description"]
     assert "`ok`" in placed and "denies" in placed
     assert "`ok`" not in paths["/v1/health"]["get"]["responses"]["200"]["description"]
