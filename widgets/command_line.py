@@ -92,12 +92,6 @@ class _Offers(FixedLines):
         return (*lines, self.about)
 
 
-_EDITS = frozenset(
-    ("enter", "tab", "shift+tab", "up", "down", "left", "right", "home", "end", "backspace", "delete")
-)
-"""Keys that are no text, and meant for the line where it is open."""
-
-
 class CommandInput(ValueInput):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "complete(1)", show=False),
@@ -119,7 +113,8 @@ class CommandInput(ValueInput):
         """Keys that are typed while the line waits are for what comes after it."""
         if not self.line.waiting:
             return super().take(event)
-        if not event.is_printable and event.key not in _EDITS:
+        bound = self._bindings.key_to_bindings.get(event.key, ())
+        if not event.is_printable and (not bound or any(one.action == "drop" for one in bound)):
             return False
         self.line.typed_ahead.append(event)
         return True

@@ -315,7 +315,7 @@ async def test_what_is_typed_while_a_command_waits_is_done_after_it() -> None:
         await press(pilot, "colon", *f"model shadow {GOOD[:6]}", "enter")
         line = line_of(app)
         await until(pilot, lambda: line.waiting)
-        await press(pilot, "colon", *"x", "backspace", *"sort symbol", "enter", "F")
+        await press(pilot, "colon", *"x", "backspace", *"xy", "ctrl+u", *"sort symbol", "enter", "F")
         assert line.waiting and line.input.value == f"model shadow {GOOD[:6]}", "of the line that waits"
         link.models_gate.set()
         await until(pilot, lambda: isinstance(app.screen, FeedsScreen))
