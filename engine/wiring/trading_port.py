@@ -27,7 +27,7 @@ from engine.api.trading_protocol import (
     ReconciliationRow,
     TargetsDetail,
 )
-from engine.errors import NotReadyError, StoreError, TickdeskError
+from engine.errors import ConfigError, NotReadyError, StoreError, TickdeskError, UnknownNameError
 from engine.events import OrderRequest
 from engine.execution.order import Order
 from engine.execution.webhook import WebhookRefused
@@ -239,6 +239,9 @@ class LiveTrading:
                 desk.signals.strategies.detail(scope.removeprefix(STRATEGY))
             elif scope.startswith(SYMBOL):
                 return SYMBOL + find(desk, scope.removeprefix(SYMBOL)).symbol
+        except UnknownNameError as error:
+            if patch.value is not None:
+                raise ConfigError(str(error)) from None  # what is asked for by its name are the limits
         except TickdeskError:
             if patch.value is not None:
                 raise

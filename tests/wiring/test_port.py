@@ -17,9 +17,9 @@ from engine import slices
 from engine.api.health_protocol import BusHealth
 from engine.api.http import error_response
 from engine.api.protocol import StateFrame, StrategyPatch
-from engine.api.trading_protocol import AmendPatch
+from engine.api.trading_protocol import AmendPatch, LimitPatch
 from engine.config import load
-from engine.errors import UnknownNameError
+from engine.errors import ConfigError, UnknownNameError
 from engine.events import Alert, FeedState
 from engine.feeds.base import FeedStats
 from engine.logs import LogRing
@@ -161,3 +161,12 @@ async def test_what_there_is_none_of_is_answered_with_404(
             await answer
     response = error_response(raised.value)
     assert (response.status, json.loads(str(response.text))["code"]) == (404, "NOT_FOUND")
+
+
+async def test_a_limit_of_a_strategy_that_there_is_none_of_is_refused_with_409(tmp_path: Path) -> None:
+    """What stands in its body is no address: that of the limits is there."""
+    engine = LiveEngine(EngineOptions(load(environ={}), tmp_path), LogRing(), None)
+    engine.phase = "running"
+    with pytest.raises(ConfigError, match="unknown strategy none") as raised:
+        await LivePort(engine).trading.set_limit(LimitPatch("strategy:none", "max_net_pct", 5.0), "me")
+    assert error_response(raised.value).status == 409
