@@ -6,6 +6,7 @@ import asyncio
 
 import msgspec
 import pytest
+from textual.command import CommandList
 from textual.events import Key
 
 from console.app import DeskApp
@@ -166,10 +167,20 @@ async def test_keys_after_a_search_act_on_what_it_left() -> None:
     assert link.sent == [("cancel", "ord-0003")]
 
 
+def first_of_palette(app: DeskApp) -> str:
+    """What the palette would do at Enter."""
+    for found in app.screen.query(CommandList):
+        if found.highlighted is not None:
+            return str(found.get_option_at_index(found.highlighted).prompt)
+    return ""
+
+
 @pytest.mark.parametrize("key", ["pageup", "pagedown"])
 async def test_the_palette_outlives_a_page_before_it_is_filled(key: str) -> None:
     async with desk(FakeLink()) as (app, pilot):
-        await burst(app, "ctrl+p", key, *"weights", key, "enter")
+        await burst(app, "ctrl+p", key, *"weights", key)
+        await until(pilot, lambda: "weights" in first_of_palette(app))  # Enter takes what is found by then
+        await burst(app, "enter")
         await until(pilot, lambda: isinstance(app.screen, WeightsScreen))
 
 
