@@ -242,6 +242,13 @@ def settled(pid: int, state_dir: Path, before: Held | None = None) -> Held:
         time.sleep(0.1)
 
 
+def until_model(state_dir: Path) -> None:
+    deadline = time.monotonic() + 30.0
+    while not ask(state_dir, "GET", "/v1/snapshot", StateFrame).models:
+        assert time.monotonic() < deadline, "no model"
+        time.sleep(0.1)
+
+
 WAYS = ("SIGKILL", "hang up", "SIGHUP", "SIGTERM", "detach")
 
 
@@ -266,6 +273,7 @@ def test_consoles_that_come_and_go_leave_the_engine_as_it_was(tmp_path: Path) ->
     with RunningEngine(tmp_path / "state", *options(simulated__history_s=60)) as engine:
         state_dir = engine.state_dir
         attach_and_go(state_dir, "detach")  # what is opened once, is
+        until_model(state_dir)  # its files are mapped
         first = engine.health()
         before = settled(first.pid, state_dir)
         for number in range(CONSOLES):
