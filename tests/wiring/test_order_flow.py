@@ -224,7 +224,7 @@ def test_an_amendment_leaves_when_it_is_durable() -> None:
     verdict = market.desk.trading.amend(order.client_order_id, Amendment(price=Decimal("99.4")), "me")
     assert verdict.approved and changes(market) == ["update_asked"]
     assert order.pending is Pending.NONE and order.price == Decimal("99.5")
-    with pytest.raises(OrderError, match="update on its way"):
+    with pytest.raises(OrderError, match="update is on its way"):
         market.desk.trading.amend(order.client_order_id, Amendment(price=Decimal("99.3")), "me")
     market.bench.release()
     market.tick()
