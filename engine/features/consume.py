@@ -11,11 +11,12 @@ import numpy as np
 
 from engine.feature_table import COLUMN
 from engine.features.bars import add_quote, add_trade, close_bar, miss_trades
-from engine.features.memory import bars_of, desk_at, fields_at, marks_of, ring_of, rows_of, ticks_at
-from engine.features.state import BARS_KEPT, ENTRY, VWAP
+from engine.features.fetch import MANY, fetch_bars, fetch_next_trades, fetch_row_ahead
+from engine.features.memory import bars_of, desk_at, fields_at, marks_of, ring_of, rows_of, runs_of, ticks_at
+from engine.features.state import BARS_KEPT, VWAP
 from engine.features.triggers import EXIT_BIT, WAKE_BIT, fired, quoted
 from engine.features.window import expire, measure, push
-from engine.kernels import kernel, part, prefetch
+from engine.kernels import kernel, part
 from engine.ticks import BACKFILLED, TRADE
 
 NONE, BARS, RISE, EXIT, WAKE = 0, 1, 2, 3, 4
@@ -24,7 +25,6 @@ GROW = 5
 
 BID, ASK_SIZE = COLUMN["bid"], COLUMN["ask_size"]
 """The first and the last column of the quote in a row."""
-_ENTRY = ENTRY.itemsize
 
 
 @part
@@ -39,6 +39,8 @@ def _close_bars(now_ns: int, desk: Any) -> bool:
     if end_ns > 0:
         state, bars, marks, ring = rows_of(desk), bars_of(desk), marks_of(desk), ring_of(desk)
         for index in range(desk.count):
+            if index + 1 < desk.count:
+                fetch_bars(state[index + 1], index + 1, desk)
             if close_bar(state[index], desk, bars[index], marks[index], end_ns):
                 closed = True
             expire(state[index], ring, end_ns - desk.window_ns)
@@ -49,15 +51,6 @@ def _close_bars(now_ns: int, desk: Any) -> bool:
     desk.closed_ns = end_ns
     desk.boundary_ns = end_ns + step
     return True
-
-
-@part
-def _fetch_next_places(s: Any, desk: Any) -> None:
-    """Have the cache fetch what the symbol's next trade will touch: of many symbols, not all stays there."""
-    mask = s.capacity - 1
-    ring = desk.ring + s.offset * _ENTRY
-    prefetch(ring + ((s.tail + 1) & mask) * _ENTRY)
-    prefetch(ring + ((s.head + 1) & mask) * _ENTRY)
 
 
 @part
@@ -84,8 +77,11 @@ def consume_ticks(ticks: Any, start: int, stop: int, desk: Any) -> int:
     desk.position = start
     if desk.pending != 0:
         return _next_pending(desk)
-    state, ring = rows_of(desk), ring_of(desk)
+    state, ring, runs = rows_of(desk), ring_of(desk), runs_of(desk)
+    many, rows = desk.count > MANY, desk.state
     for position in range(start, stop):
+        if many:
+            fetch_row_ahead(rows, ticks, position, stop)
         tick = ticks[position]
         if tick.reject != 0:
             continue
@@ -108,14 +104,14 @@ def consume_ticks(ticks: Any, start: int, stop: int, desk: Any) -> int:
             if s.tail - s.head == s.capacity:
                 desk.position, desk.symbol = position, index
                 return GROW
-            push(s, ring, now, tick.a, tick.b, tick.aggressor > 0)
+            push(s, ring, runs, now, tick.a, tick.b, tick.aggressor > 0)
             add_trade(s, tick.a, tick.b)
             s.trade_ns = now
             s.aggressor = tick.aggressor
             if tick.aggressor == 0:
                 s.untold = 1
                 s.untold_ns = now
-            _fetch_next_places(s, desk)
+            fetch_next_trades(s, desk)
         else:
             s.bid, s.ask, s.bid_size, s.ask_size = tick.a, tick.b, tick.c, tick.d
             s.quotes += 1
@@ -171,18 +167,18 @@ def note_missing(index: int, now_ns: int, address: int) -> None:
 def refresh(indices: Any, address: int) -> None:
     """Bring the window fields of these rows up to the clock."""
     desk = desk_at(address)
-    state, ring = rows_of(desk), ring_of(desk)
+    state, ring, runs = rows_of(desk), ring_of(desk), runs_of(desk)
     for index in indices:
         if index < 0 or index >= desk.count:
             raise IndexError("a symbol that was not added")
-        measure(state[index], ring, desk.now_ns - desk.window_ns)
+        measure(state[index], ring, runs, desk.now_ns - desk.window_ns)
 
 
 @kernel
 def refresh_one(index: int, address: int) -> None:
     """``refresh`` of one row, without an array to hand over."""
     desk = desk_at(address)
-    measure(rows_of(desk)[index], ring_of(desk), desk.now_ns - desk.window_ns)
+    measure(rows_of(desk)[index], ring_of(desk), runs_of(desk), desk.now_ns - desk.window_ns)
 
 
 @kernel
@@ -216,14 +212,14 @@ def take_closed(indices: Any, starts: Any, counts: Any, values: Any, address: in
     and row of each, rising; returns how many they are. There is room for all symbols. Quotes as by
     ``live_quote``."""
     desk = desk_at(address)
-    state, ring = rows_of(desk), ring_of(desk)
+    state, ring, runs = rows_of(desk), ring_of(desk), runs_of(desk)
     start_ns = desk.closed_ns - desk.bar_ns
     found = 0
     for index in range(desk.count):
         s = state[index]
         if s.bar_start_ns != start_ns or desk.closed_ns == 0:
             continue
-        measure(s, ring, desk.now_ns - desk.window_ns)
+        measure(s, ring, runs, desk.now_ns - desk.window_ns)
         indices[found], starts[found], counts[found] = index, start_ns, s.bar_count
         fields = fields_at(desk, index)
         for column in range(len(fields)):

@@ -45,9 +45,9 @@ from engine.features.state import (
     CLOSE,
     DESK,
     NEVER,
-    RING_GAP,
     RING_START,
     ROW_FIELDS,
+    RUN_BITS,
     STATE,
     Array,
     new_bars,
@@ -56,7 +56,9 @@ from engine.features.state import (
     new_ring,
     new_state,
     point,
+    ring_size,
     row_view,
+    run_places,
     start_row,
 )
 from engine.features.triggers import RISE_BIT, WAKE_BIT
@@ -140,7 +142,7 @@ class FeatureEngine:
         self._desk_words = self._desk.view(np.int64).data
         self.address = int(self._desk.ctypes.data)
         """Of the desk's row, for kernels built upon ``consume_ticks``; the same for the engine's life."""
-        self._ring = new_ring(rows * (RING_START + RING_GAP))
+        self._ring = new_ring(rows * ring_size(RING_START))
         self._ring_used = 0
         self._place(new_state(rows), new_bars(rows), new_marks(rows))
         self._take_ticks(np.zeros(0, TICK))
@@ -504,7 +506,7 @@ class FeatureEngine:
 
     def _take_ring(self, capacity: int) -> int:
         offset = self._ring_used
-        self._ring_used += capacity + RING_GAP
+        self._ring_used += ring_size(capacity)
         if self._ring_used > len(self._ring):
             ring = new_ring(max(2 * len(self._ring), self._ring_used))
             ring[:offset] = self._ring[:offset]
@@ -522,15 +524,14 @@ class FeatureEngine:
         row = self._state[index]
         old, capacity = int(row["offset"]), int(row["capacity"])
         new = self._take_ring(2 * capacity)
-        for first, end, names in (
-            ("head", "tail", ["ns", "price", "size"]),
-            ("high_head", "high_tail", ["high", "high_at"]),
-            ("low_head", "low_tail", ["low", "low_at"]),
+        trades = np.arange(row["head"], row["tail"])
+        runs = np.arange(row["head"] >> RUN_BITS, (row["tail"] - 1 >> RUN_BITS) + 1)
+        for numbers, source, target, places in (
+            (trades, old, new, lambda room: room),
+            (runs, old + capacity, new + 2 * capacity, run_places),
         ):
-            positions = np.arange(row[first], row[end])
-            source, target = old + (positions & (capacity - 1)), new + (positions & (2 * capacity - 1))
-            for name in names:
-                self._ring[name][target] = self._ring[name][source]
+            left = self._ring[source + (numbers & (places(capacity) - 1))]
+            self._ring[target + (numbers & (places(2 * capacity) - 1))] = left
         row["offset"], row["capacity"] = new, 2 * capacity
 
 
@@ -550,7 +551,7 @@ def _compile(report: Callable[[str], None] | None) -> None:
 
 def _exercise() -> None:
     desk, state, bars = new_desk(FeaturesConfig(), 1.0), new_state(1), new_bars(1)
-    marks, ring, ticks = new_marks(1), new_ring(RING_START), np.zeros(1, TICK)
+    marks, ring, ticks = new_marks(1), new_ring(ring_size(RING_START)), np.zeros(1, TICK)
     point(desk, state, bars, marks, ring)
     address = desk.ctypes.data
     consume(ticks.ctypes.data, 0, 0, address)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import carray  # type: ignore[attr-defined]
 
-from engine.features.state import BAR_SLOTS, BAR_WIDTH, DESK, ENTRY, ROW_FIELDS, STATE
+from engine.features.state import BAR_SLOTS, BAR_WIDTH, DESK, ENTRY, EXTREMES, ROW_FIELDS, STATE
 from engine.kernels import part, pointer
 from engine.ticks import TICK
 
@@ -57,3 +57,9 @@ def marks_of(desk: Any) -> Any:
 @part
 def ring_of(desk: Any) -> Any:
     return carray(pointer(desk.ring), desk.entries, ENTRY)
+
+
+@part
+def runs_of(desk: Any) -> Any:
+    """The ring again, as the extremes of runs."""
+    return carray(pointer(desk.ring), desk.entries, EXTREMES)

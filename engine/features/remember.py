@@ -13,12 +13,13 @@ import numpy as np
 from numba import carray  # type: ignore[attr-defined]
 
 from engine.features.engine import FeatureEngine
-from engine.features.memory import desk_at, ring_of, rows_of
-from engine.features.state import BAR_SLOTS, BAR_WIDTH, BARS_KEPT, DESK, ENTRY, STATE
+from engine.features.memory import desk_at, ring_of, rows_of, runs_of
+from engine.features.state import BAR_SLOTS, BAR_WIDTH, BARS_KEPT, DESK, ENTRY, RUN, STATE
+from engine.features.window import extend_run
 from engine.kernels import kernel, pointer, warm
 
 LAYOUT = hashlib.sha256(
-    repr((STATE.descr, DESK.descr, ENTRY.descr, BAR_SLOTS, BAR_WIDTH)).encode()
+    repr((STATE.descr, DESK.descr, ENTRY.descr, RUN, BAR_SLOTS, BAR_WIDTH)).encode()
 ).hexdigest()[:12]
 """Of another one the bytes mean something else."""
 CHUNK_BARS = 16
@@ -32,7 +33,7 @@ def tell_window(index: int, out: int, address: int) -> int:
     """Write the live part of a symbol's window to ``out``; 0: only count. Returns the words."""
     desk = desk_at(address)
     s, ring = rows_of(desk)[index], ring_of(desk)
-    count = 3 * (s.tail - s.head) + 2 * (s.high_tail - s.high_head) + 2 * (s.low_tail - s.low_head)
+    count = 3 * (s.tail - s.head)
     if out == 0:
         return int(count)
     numbers, reals = carray(pointer(out), count, np.int64), carray(pointer(out), count, np.float64)
@@ -41,14 +42,6 @@ def tell_window(index: int, out: int, address: int) -> int:
         entry = ring[s.offset + (position & mask)]
         numbers[at], reals[at + 1], reals[at + 2] = entry.ns, entry.price, entry.size
         at += 3
-    for position in range(s.high_head, s.high_tail):
-        entry = ring[s.offset + (position & mask)]
-        reals[at], numbers[at + 1] = entry.high, entry.high_at
-        at += 2
-    for position in range(s.low_head, s.low_tail):
-        entry = ring[s.offset + (position & mask)]
-        reals[at], numbers[at + 1] = entry.low, entry.low_at
-        at += 2
     return int(count)
 
 
@@ -56,22 +49,15 @@ def tell_window(index: int, out: int, address: int) -> int:
 def take_window(index: int, source: int, address: int) -> None:
     """The reverse, into the room that the symbol's row has."""
     desk = desk_at(address)
-    s, ring = rows_of(desk)[index], ring_of(desk)
-    count = 3 * (s.tail - s.head) + 2 * (s.high_tail - s.high_head) + 2 * (s.low_tail - s.low_head)
+    s, ring, runs = rows_of(desk)[index], ring_of(desk), runs_of(desk)
+    count = 3 * (s.tail - s.head)
     numbers, reals = carray(pointer(source), count, np.int64), carray(pointer(source), count, np.float64)
     mask, at = s.capacity - 1, 0
     for position in range(s.head, s.tail):
         entry = ring[s.offset + (position & mask)]
         entry.ns, entry.price, entry.size = numbers[at], reals[at + 1], reals[at + 2]
+        extend_run(s, runs, position, entry.price)
         at += 3
-    for position in range(s.high_head, s.high_tail):
-        entry = ring[s.offset + (position & mask)]
-        entry.high, entry.high_at = reals[at], numbers[at + 1]
-        at += 2
-    for position in range(s.low_head, s.low_tail):
-        entry = ring[s.offset + (position & mask)]
-        entry.low, entry.low_at = reals[at], numbers[at + 1]
-        at += 2
 
 
 class Remembered:
@@ -138,11 +124,11 @@ def _take_symbol(engine: FeatureEngine, index: int, told: Mapping[str, bytes]) -
         raise ValueError(f"{name} is cut off")
     row = np.frombuffer(body[: STATE.itemsize], STATE).copy()
     capacity = int(row["capacity"][0])
-    lengths = [int(row[f"{q}tail"][0] - row[f"{q}head"][0]) for q in ("", "high_", "low_")]
+    length = int(row["tail"][0] - row["head"][0])
     if not (0 < capacity <= 1 << 30 and capacity & (capacity - 1) == 0):
         raise ValueError(f"{name}: no window holds {capacity} trades")
-    if min(lengths) < 0 or max(lengths) > capacity:
-        raise ValueError(f"{name}: a window of {capacity} trades holds no {max(lengths)}")
+    if not 0 <= length <= capacity:
+        raise ValueError(f"{name}: a window of {capacity} trades holds no {length}")
     row["offset"] = engine.make_room(index, capacity)
     engine.held(index).state[:] = row
     words = np.frombuffer(body[STATE.itemsize :], np.int64)

@@ -46,7 +46,10 @@ RETURN_BARS_LONG = 120
 RING_START = 256
 """Trades that a symbol's window holds before it grows."""
 RING_GAP = 4
-"""Entries, three lines of them, that lie unused between two symbols' rings."""
+"""Entries that lie unused between two symbols' rings: those begin at different places of the cache."""
+RUN_BITS = 6
+RUN = 1 << RUN_BITS
+"""Trades of a run, whose highest and lowest price is kept: who asks for the window's looks at few places."""
 NEVER = np.iinfo(np.int64).max
 
 _FIELDS: list[Any] = [
@@ -66,25 +69,18 @@ _FIELDS: list[Any] = [
     ("rise_armed", "u1"),
     ("aggressor", "i1"),  # of the last trade
     ("untold", "u1"),  # of a trade so far the taker's side was not told
-    # lines 1 and 2: trades. The window: entries head..tail of this symbol's part of the ring; sums are
-    # offset by window_base
+    # line 1: trades. The window: entries head..tail of this symbol's part of the ring; sums are offset by
+    # window_base
     ("offset", "<i8"),
-    ("capacity", "<i8"),
     ("head", "<i8"),
     ("tail", "<i8"),
-    ("high_head", "<i8"),
-    ("high_tail", "<i8"),
-    ("low_head", "<i8"),
-    ("low_tail", "<i8"),
+    ("capacity", "<i4"),
+    ("inexact", "<i4"),  # trades since the sums were last exact
     ("window_base", "<f8"),
     ("size_sum", "<f8"),
     ("bought_sum", "<f8"),
     ("value_sum", "<f8"),
-    ("inexact", "<i8"),  # trades since the sums were last exact
-    ("last_size", "<f8"),
-    ("exit_stop", "<f8"),
-    ("exit_target", "<f8"),
-    # line 3: the open bar; bar_value is offset by bar_open
+    # line 2: the open bar; bar_value is offset by bar_open
     ("bar_open", "<f8"),
     ("bar_high", "<f8"),
     ("bar_low", "<f8"),
@@ -92,18 +88,21 @@ _FIELDS: list[Any] = [
     ("bar_volume", "<f8"),
     ("bar_value", "<f8"),
     ("bar_trades", "<f8"),
+    ("last_size", "<f8"),
+    # line 3: while a position is held, or what is seldom
+    ("exit_stop", "<f8"),
+    ("exit_target", "<f8"),
+    ("exit_best", "<f8"),
+    ("exit_share", "<f8"),
+    ("exit_slack", "<f8"),
+    ("untold_ns", "<i8"),  # clock at the last trade whose taker's side was not told; 0: never
+    ("gap_ns", "<i8"),  # clock when trades were last known to be missing; 0: never
     # what a FeatureRow shows: the last closed bar, then (line 5) quote and last trade, then the rest
     ("bar_start_ns", "<i8"),
     ("bar_count", "<i8"),
     *((name, "<f8") for name in ROW_FIELDS),
-    # touched while a position is held
-    ("exit_best", "<f8"),
-    ("exit_share", "<f8"),
-    ("exit_slack", "<f8"),
     # touched once a bar
-    ("gap_ns", "<i8"),  # clock when trades were last known to be missing; 0: never
     ("gap_bars", "<i8"),  # closes to come that they are missing in
-    ("untold_ns", "<i8"),  # clock at the last trade whose taker's side was not told; 0: never
     ("rise_volume", "<f8"),
     ("rise_notional", "<f8"),
     ("rise_trades", "<i8"),
@@ -127,15 +126,25 @@ ENTRY = np.dtype(
         ("ns", "<i8"),
         ("price", "<f8"),
         ("size", "<f8"),  # negative unless the taker bought
-        # queues of falling maxima and rising minima: other trades' prices, low halves of positions
-        ("high", "<f8"),
-        ("low", "<f8"),
-        ("high_at", "<u4"),
-        ("low_at", "<u4"),
     ]
 )
 """A trade in a window. Positions only grow; position ``p`` lives at ``offset + (p & (capacity - 1))``."""
-assert ENTRY.itemsize * RING_GAP == 3 * LINE
+EXTREMES = np.dtype([("high", "<f8"), ("low", "<f8"), ("apart", "<f8")])
+"""Of a run of trades, positions ``r * RUN`` on. Those of a symbol follow its entries, ``run_places`` of them:
+run ``r`` at ``offset + capacity + (r & (run_places - 1))``. Where two live runs share a place, the older one
+is the window's first, of which they are not looked at."""
+assert EXTREMES.itemsize == ENTRY.itemsize
+
+
+def run_places(capacity: int) -> int:
+    """Places for the extremes of a window's runs."""
+    return max(1, capacity >> RUN_BITS)
+
+
+def ring_size(capacity: int) -> int:
+    """Places of the ring that a symbol's window takes, with those that lie unused behind it."""
+    return capacity + run_places(capacity) + RING_GAP
+
 
 DESK = np.dtype(
     [

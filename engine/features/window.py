@@ -10,21 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from engine.features.state import RUN, RUN_BITS
 from engine.kernels import part
 
 _EXACT_AFTER = 1024
 """Sums are made exact after this many trades, or a window's worth where that is more: O(1) a trade. Counted
 in trades, so that neither the ring's size nor the batch plays a part."""
-_HALF = 2**32 - 1
-
-
-@part
-def _at(s: Any, half: int) -> int:
-    """The position of a trade inside the window, of which a queue keeps the low half."""
-    position: int = s.tail - ((s.tail - half) & _HALF)
-    return position
-
-
 @part
 def outlived(s: Any, ring: Any, oldest: int) -> tuple[int, float, float, float]:
     """(head, size sum, bought sum, value sum) without the trades at or before ``oldest``; changes nothing."""
@@ -51,47 +42,47 @@ def expire(s: Any, ring: Any, oldest: int) -> None:
     mask = s.capacity - 1
     if s.head == s.tail or ring[s.offset + (s.head & mask)].ns > oldest:
         return
-    head, s.size_sum, s.bought_sum, s.value_sum = outlived(s, ring, oldest)
-    s.head = head
-    while s.high_head < s.high_tail and _at(s, ring[s.offset + (s.high_head & mask)].high_at) < head:
-        s.high_head += 1
-    while s.low_head < s.low_tail and _at(s, ring[s.offset + (s.low_head & mask)].low_at) < head:
-        s.low_head += 1
+    s.head, s.size_sum, s.bought_sum, s.value_sum = outlived(s, ring, oldest)
 
 
 @part
-def push(s: Any, ring: Any, ns: int, price: float, size: float, bought: bool) -> None:
+def push(s: Any, ring: Any, runs: Any, ns: int, price: float, size: float, bought: bool) -> None:
     """Add a trade; the caller has expired and made sure that there is room."""
-    mask = s.capacity - 1
     position = s.tail
     if s.head == position:
         s.window_base = price
         s.size_sum = s.bought_sum = s.value_sum = 0.0
         s.inexact = 0
-    entry = ring[s.offset + (position & mask)]
+    entry = ring[s.offset + (position & (s.capacity - 1))]
     entry.ns = ns
     entry.price = price
     entry.size = size if bought else -size
+    extend_run(s, runs, position, price)
     s.tail = position + 1
     s.size_sum += size
     if bought:
         s.bought_sum += size
     s.value_sum += (price - s.window_base) * size
     s.inexact += 1
-    while s.high_tail > s.high_head and ring[s.offset + ((s.high_tail - 1) & mask)].high <= price:
-        s.high_tail -= 1
-    entry = ring[s.offset + (s.high_tail & mask)]
-    entry.high = price
-    entry.high_at = position
-    s.high_tail += 1
-    while s.low_tail > s.low_head and ring[s.offset + ((s.low_tail - 1) & mask)].low >= price:
-        s.low_tail -= 1
-    entry = ring[s.offset + (s.low_tail & mask)]
-    entry.low = price
-    entry.low_at = position
-    s.low_tail += 1
     if s.inexact >= _EXACT_AFTER and s.inexact >= s.tail - s.head:
         _resum(s, ring)
+
+
+@part
+def _place(s: Any, run: int) -> int:
+    """Where the extremes of a run are, as ``state.EXTREMES`` says."""
+    return int(s.offset + s.capacity + (run & (max(1, s.capacity >> RUN_BITS) - 1)))
+
+
+@part
+def extend_run(s: Any, runs: Any, position: int, price: float) -> None:
+    """Bring the extremes of a trade's run up to it. Of the window's first run they may be anything."""
+    extremes = runs[_place(s, position >> RUN_BITS)]
+    if position & (RUN - 1) == 0:
+        extremes.high = extremes.low = price
+        return
+    extremes.high = max(extremes.high, price)
+    extremes.low = min(extremes.low, price)
 
 
 @part
@@ -117,7 +108,22 @@ def change_pct(s: Any, ring: Any) -> float:
 
 
 @part
-def measure(s: Any, ring: Any, oldest: int) -> None:
+def _extremes(s: Any, ring: Any, runs: Any, head: int) -> tuple[float, float]:
+    """(high, low) of the trades from ``head`` on, of which there are some: those of its own run one by one."""
+    mask = s.capacity - 1
+    next_run = (head >> RUN_BITS) + 1
+    high = low = ring[s.offset + (head & mask)].price
+    for position in range(head + 1, min(next_run << RUN_BITS, s.tail)):
+        price = ring[s.offset + (position & mask)].price
+        high, low = max(high, price), min(low, price)
+    for run in range(next_run, ((s.tail - 1) >> RUN_BITS) + 1):
+        extremes = runs[_place(s, run)]
+        high, low = max(high, extremes.high), min(low, extremes.low)
+    return high, low
+
+
+@part
+def measure(s: Any, ring: Any, runs: Any, oldest: int) -> None:
     """Write the row's window fields as of now. Touches no sum: reading rows changes nothing that follows."""
     mask = s.capacity - 1
     head, size, bought, value = outlived(s, ring, oldest)
@@ -131,12 +137,5 @@ def measure(s: Any, ring: Any, oldest: int) -> None:
         s.window_change_pct = s.window_vwap = s.window_high = s.window_low = np.nan
         return
     s.window_change_pct = (s.last / ring[s.offset + (head & mask)].price - 1.0) * 100.0
-    high = s.high_head
-    while _at(s, ring[s.offset + (high & mask)].high_at) < head:
-        high += 1
-    low = s.low_head
-    while _at(s, ring[s.offset + (low & mask)].low_at) < head:
-        low += 1
-    s.window_high = ring[s.offset + (high & mask)].high
-    s.window_low = ring[s.offset + (low & mask)].low
+    s.window_high, s.window_low = _extremes(s, ring, runs, head)
     s.window_vwap = s.window_base + value / size if size > 0.0 else s.last
