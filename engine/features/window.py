@@ -16,6 +16,8 @@ from engine.kernels import part
 _EXACT_AFTER = 1024
 """Sums are made exact after this many trades, or a window's worth where that is more: O(1) a trade. Counted
 in trades, so that neither the ring's size nor the batch plays a part."""
+
+
 @part
 def outlived(s: Any, ring: Any, oldest: int) -> tuple[int, float, float, float]:
     """(head, size sum, bought sum, value sum) without the trades at or before ``oldest``; changes nothing."""
@@ -109,7 +111,7 @@ def change_pct(s: Any, ring: Any) -> float:
 
 @part
 def _extremes(s: Any, ring: Any, runs: Any, head: int) -> tuple[float, float]:
-    """(high, low) of the trades from ``head`` on, of which there are some: those of its own run one by one."""
+    """(high, low) of the trades from ``head`` on, of which there are some; of its own run one by one."""
     mask = s.capacity - 1
     next_run = (head >> RUN_BITS) + 1
     high = low = ring[s.offset + (head & mask)].price
