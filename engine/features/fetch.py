@@ -1,4 +1,4 @@
-"""What is about to be touched, asked of the memory early (compiled): of many symbols little stays in the cache.
+"""What is about to be touched, asked of the memory early (compiled): the cache keeps little of many symbols.
 
 Nothing is read or written for it but where things are, so results do not depend on it.
 """
