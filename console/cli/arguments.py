@@ -47,12 +47,25 @@ def _version() -> str:
 class _Parser(argparse.ArgumentParser):
     """Usage errors in one line, which points to the help of the command it is about."""
 
+    _again = False
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        # Refused here: the parser above would take what a command does not know for its own.
         found, unknown = super().parse_known_args(args, namespace)
-        if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        if unknown and not self._again and self._subparsers is None:
+            if not any(word.startswith("-") for word in unknown):
+                found, unknown = self._words_apart(args, namespace)
+            if unknown:
+                # Refused here: the parser above would take what a command does not know for its own.
+                self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return found, unknown
+
+    def _words_apart(self, args: Any, namespace: Any) -> Any:
+        """Once more, with the options first: argparse takes a list of words only where no option parts it."""
+        self._again = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._again = False
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

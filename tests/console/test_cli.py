@@ -84,6 +84,21 @@ def test_common_options_go_before_and_after_the_command() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("history import --dry-run A=a.csv b.csv", {"what": "import", "names": ["A=a.csv", "b.csv"]}),
+        ("history import a.csv --bars 60 b.csv", {"names": ["a.csv", "b.csv"], "bars": 60}),
+        ("lookahead ema_cross --cuts 3 goog.csv", {"which": "ema_cross", "data": ["goog.csv"], "cuts": 3}),
+        ("backtest a.csv --set x.y=1 b.csv", {"data": ["a.csv", "b.csv"], "overrides": ["x.y=1"]}),
+        ("sweep show --json folder", {"data": ["show", "folder"], "json": True}),
+    ],
+)
+def test_options_may_stand_between_words(line: str, words: dict[str, object]) -> None:
+    found = vars(parse(line.split()))
+    assert {name: found[name] for name in words} == words
+
+
+@pytest.mark.parametrize(
     ("text", "speed"),
     [("1", 1.0), ("10x", 10.0), ("2.5×", 2.5), ("max", float("inf")), ("full", float("inf"))],
 )
