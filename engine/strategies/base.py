@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     Bars = Callable[[str, int], Array]
 
 _TECHNICAL = Family.TECHNICAL
-Seconds = Annotated[float, Meta(gt=0, le=315_360_000)]
+LONGEST_S = 315_360_000
+Seconds = Annotated[float, Meta(gt=0, le=LONGEST_S)]
 Above0 = Annotated[float, Meta(gt=0)]
 From0 = Annotated[float, Meta(ge=0)]
 
@@ -62,7 +63,7 @@ class Strategy(ABC):
         """How long a signal counts; its weight decays linearly over this."""
 
     def __init__(self, params: Params) -> None:
-        self._ttl_ns = round(params.ttl_s * NS)
+        self._ttl_ns = max(1, round(params.ttl_s * NS))
         self._bars: Bars = no_bars
 
     def connect(self, bars: Bars) -> None:

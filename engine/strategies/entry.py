@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from engine.events import NS, Family, FeatureRow, Signal
-from engine.strategies.base import Strategy
+from engine.strategies.base import LONGEST_S, Strategy
 from engine.strategies.settings import StrategyInfo, StrategyState, Switches, describe
 from engine.text import clean
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SLOW_CALLS = 3
 """A strategy is disabled after so many calls in a row above the limit: a first one may import something."""
-MAX_TTL_NS = 86_400 * NS
+MAX_TTL_NS = LONGEST_S * NS
 _TECHNICAL = Family.TECHNICAL
 
 
@@ -266,6 +266,6 @@ def _plain(signal: Signal, now_ns: int) -> Signal:
     if type(ns) is not int or not 0 <= ns <= now_ns:
         raise StrategyFault(f"ns {clean(ns, 40)} is no time up to the row's, {now_ns}")
     if type(ttl_ns) is not int or ttl_ns > MAX_TTL_NS:
-        raise StrategyFault(f"ttl_ns {clean(ttl_ns, 40)} is no whole number up to a day, {MAX_TTL_NS}")
+        raise StrategyFault(f"ttl_ns {clean(ttl_ns, 40)} is no whole number up to ten years, {MAX_TTL_NS}")
     score, confidence, reason = float(signal.score), float(signal.confidence), clean(signal.reason)
     return Signal(str(signal.symbol), signal.source, signal.family, score, confidence, ns, ttl_ns, reason)

@@ -16,7 +16,7 @@ import pytest
 
 from engine import user_module
 from engine.errors import ConfigError
-from engine.events import Signal
+from engine.events import NS, Signal
 from engine.strategies import user_files
 from engine.strategies.registry import STRATEGIES, StrategySet, check_settings
 from tests.strategies.rows import feature_row, hear, table_of
@@ -219,6 +219,15 @@ def test_a_users_signal_comes_out_in_plain_types_and_one_line(write: Write, fold
     assert (type(signal.confidence), signal.confidence) == (float, 1.0)
     assert len(signal.reason) <= 200 and signal.reason.isprintable()
     assert msgspec.json.decode(msgspec.json.encode(signal), type=Signal) == signal
+
+
+@pytest.mark.parametrize("ttl_s", [1e-12, 3 * 86_400.0, 315_360_000.0])
+def test_every_lifetime_that_is_taken_can_be_said(write: Write, folder: Path, ttl_s: float) -> None:
+    write()
+    strategies = StrategySet({}, folder)
+    strategies.set_params("mine", {"ttl_s": ttl_s})
+    (signal,) = hear(strategies, feature_row())
+    assert signal.ttl_ns == max(1, round(ttl_s * NS)) and of_file(strategies).enabled
 
 
 def test_what_a_users_strategy_writes_to_is_its_own(write: Write, folder: Path) -> None:
