@@ -287,8 +287,11 @@ class LivePort:
 
     def answer(self, request: SignalsRequest) -> SignalsReply:
         desk, now_ns = self._engine.desk, self._now_ns()
-        known = desk.instruments.get(request.symbol) is not None
-        live = desk.signals.symbol_signals(request.symbol, now_ns) if known else None
+        try:
+            known = find(desk, request.symbol).symbol
+        except OrderError:
+            known = ""
+        live = desk.signals.symbol_signals(known, now_ns) if known else None
         config = desk.config
         weighed = msgspec.structs.replace(config.opportunities, weights=desk.tuning.weights)
         return answer(
@@ -297,7 +300,7 @@ class LivePort:
             live,
             timer=time.perf_counter_ns,
             now_ns=now_ns,
-            blocked=desk.trading.blocked(request.symbol) if known else "",
+            blocked=desk.trading.blocked(known) if known else "",
         )
 
     def _now_ns(self) -> int:

@@ -20,15 +20,18 @@ from engine.api.protocol import StateFrame, StrategyPatch
 from engine.api.trading_protocol import AmendPatch, LimitPatch
 from engine.config import load
 from engine.errors import ConfigError, UnknownNameError
-from engine.events import Alert, FeedState
+from engine.events import NS, Alert, Family, FeedState, Signal
 from engine.feeds.base import FeedStats
+from engine.feeds.simulation.venue import SimulatedVenue
 from engine.logs import LogRing
+from engine.signal_exchange import Candle, SignalsRequest
 from engine.slices import Work
 from engine.store.read import Reader
 from engine.wiring import port
 from engine.wiring.engine_options import EngineOptions
 from engine.wiring.live import LiveEngine
 from engine.wiring.port import LivePort
+from engine.wiring.sources import adopt
 
 
 def test_a_frame_is_shared_until_something_is_journaled(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
@@ -90,6 +93,23 @@ async def test_the_store_is_read_beside_the_desk_for_an_explanation(
     finally:
         engine.store.close()
     assert threads and threading.main_thread() not in threads
+
+
+@pytest.mark.parametrize("spelled", ["sim:BTC-USD", "BTC-USD", "BTC/USD"])
+def test_signals_that_are_asked_for_are_of_the_symbol_whatever_its_spelling(
+    tmp_path: Path, spelled: str
+) -> None:
+    engine = LiveEngine(EngineOptions(load(environ={}), tmp_path), LogRing(), None)
+    now_ns = time.time_ns()
+    adopt(engine.desk, SimulatedVenue(("BTC-USD",), seed=3, start_ns=now_ns).instruments())
+    said = Signal("sim:BTC-USD", "options", Family.OPTIONS, 0.5, 1.0, now_ns, 3600 * NS, "calls")
+    engine.desk.signals.on_context([said], trading=False)
+    candles = tuple(Candle(60_000 * number, 1.0, 1.0, 1.0, 1.0, 1.0) for number in range(3))
+    reply = LivePort(engine).answer(SignalsRequest(spelled, candles, 0)).signals
+    assert isinstance(reply.options, float) and reply.options > 0.4 and reply.combined is not None
+    engine.desk.block("sim:BTC-USD", "no", now_ns + 3600 * NS)
+    assert LivePort(engine).answer(SignalsRequest(spelled, candles, 0)).signals.combined == "block"
+    assert LivePort(engine).answer(SignalsRequest("NOPE", candles, 0)).signals.options is None
 
 
 class Watched(NamedTuple):
