@@ -26,7 +26,7 @@ from engine.automation.definition import parse
 from engine.automation.dispatcher import MAX_WAITING, Dispatcher, Job
 from engine.automation.executor import Executor, InProcess
 from engine.automation.pace import Pace
-from engine.automation.unknown import unknown_names
+from engine.automation.unknown import scored_names, unknown_names
 from engine.automation.webhook import FIRST_PAUSE_S
 from engine.automation.work import Outcome
 from engine.errors import AutomationError, StoreError, UnknownAutomationError
@@ -155,6 +155,8 @@ class Automations:
         symbols = [instrument.symbol for instrument in self._desk.instruments]
         strangers = unknown_names(parsed, symbols, self._desk.signals.strategies.settings())
         warning = f"; the desk does not know {', '.join(strangers)} (yet)" if strangers else ""
+        if scored := scored_names(parsed):
+            warning += f"; {', '.join(scored)} only scores for the blend, and starts nothing"
         return self._told(
             who, f"{name} {_switch(parsed.active)}: {parsed.trigger} → {steps_text(parsed)}{warning}"
         )

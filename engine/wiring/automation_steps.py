@@ -50,6 +50,7 @@ class Steps:
         self._tape = tape
         self._keep = keep
         self._reverts: dict[str, Revert] = {}
+        desk.tuning.on_switched = self._switched
 
     def outside(self, job: Job, step: Step) -> Outside | None:
         """The step with its texts filled in, for whoever does it; None when the desk does it."""
@@ -184,6 +185,11 @@ class Steps:
             if name in known and strategies.enabled(name) != revert.enabled and not barred:
                 self._desk.tuning.set_strategy(name, StrategyPatch(enabled=revert.enabled), revert.who)
         if due:
+            self._keep_reverts()
+
+    def _switched(self, name: str, by: str) -> None:
+        """What a person has chosen stays."""
+        if not by.startswith(who("")) and self._reverts.pop(name, None) is not None:
             self._keep_reverts()
 
     def _keep_reverts(self) -> None:

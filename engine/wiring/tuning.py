@@ -56,6 +56,8 @@ class Tuning:
         self._alert = alert
         self._on_change = on_change
         self._symbol = symbol
+        self.on_switched: Callable[[str, str], None] = lambda name, who: None
+        """on_switched(name, who), when a strategy was switched on or off in the name of somebody."""
         self._changed: dict[str, dict[str, Any]] = {}
         """By strategy, what was ever changed by hand: what was not follows the configuration."""
         self._reweighed: dict[str, float] = {}
@@ -85,6 +87,8 @@ class Tuning:
         text = self._told(name, before)
         if who:
             self._alert("info", who, text)
+            if patch.enabled is not None:
+                self.on_switched(name, who)
         return text
 
     def stop_repeater(self, name: str, reason: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from engine.automation.definition import parse
-from engine.automation.unknown import unknown_names
+from engine.automation.unknown import QUANT, SCORED, SERVER, scored_names, unknown_names
+from engine.quant import external, registry
+from engine.quant.context import ContextSet
 
 SYMBOLS = ("sim:BTC-USD", "binance:BTCUSDT")
 STRATEGIES = ("trend", "model")
@@ -37,3 +39,22 @@ def test_a_periodic_one_names_nothing_but_its_steps() -> None:
         },
     )
     assert unknown_names(definition, SYMBOLS, STRATEGIES) == []
+
+
+def test_what_only_scores_and_no_server_says_is_told() -> None:
+    sources = ["speed", "options", "technical", "external:mine", "external:mine:speed", "speed", "volatility"]
+    definition = parse(
+        "a",
+        {
+            "trigger": {"type": "signal", "sources": sources},
+            "steps": [{"type": "notify", "text": "{source}"}],
+        },
+    )
+    assert unknown_names(definition, SYMBOLS, STRATEGIES) == ["technical", "external:mine"]
+    assert scored_names(definition) == ["speed", "volatility"]
+
+
+def test_the_modules_that_only_score_are_those_that_rest_on_bars() -> None:
+    assert set(registry.NAMES) == SCORED
+    assert {module.name for module in ContextSet().modules} == QUANT
+    assert all(SERVER.fullmatch(source) for source in external.sources("my-server"))

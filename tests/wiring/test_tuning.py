@@ -15,7 +15,7 @@ from engine.config import load
 from engine.errors import AutomationError, ConfigError
 from engine.events import NS, Alert, Family, Signal
 from engine.instruments import Instruments
-from engine.wiring.automation_steps import Steps
+from engine.wiring.automation_steps import REVERTS, Steps
 from engine.wiring.desk import Desk
 from engine.wiring.symbol_view import symbol_signals
 from tests.strategies.rows import feature_row, hear
@@ -268,6 +268,26 @@ def test_a_strategy_that_repeated_itself_waits_for_a_person() -> None:
     assert again.desk.trading.gate.disabled == {}
     later = Kept(settings={**first.settings, **again.settings})
     assert later.desk.signals.strategies.enabled("trend") and later.desk.trading.gate.disabled == {}
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_what_a_person_switches_is_not_switched_back(on: bool) -> None:
+    kept = Kept()
+    strategies = kept.desk.signals.strategies
+    kept.desk.tuning.set_strategy("trend", StrategyPatch(enabled=not on))
+    steps = Steps(kept.desk, tape=True, keep=kept.settings.__setitem__)
+    one = job(enabled=on, for_s=10)
+    steps.do(one, 0, one.definition.steps[0])
+    kept.desk.tuning.set_strategy("trend", StrategyPatch(weight=2.0), who="me")
+    assert kept.settings[REVERTS], "a weight is no switch"
+    kept.desk.tuning.set_strategy("trend", StrategyPatch(enabled=on), who="me")
+    assert kept.settings[REVERTS] == {} and steps.due_ns() is None
+
+    other = job(enabled=not on, for_s=10)
+    steps.do(other, 0, other.definition.steps[0])
+    assert strategies.enabled("trend") is not on
+    steps.revert(START_NS + 60 * NS)
+    assert strategies.enabled("trend") is on, "as the person had it"
 
 
 def test_symbols_are_taken_in_every_spelling_that_orders_take() -> None:
