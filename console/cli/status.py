@@ -35,13 +35,15 @@ def lines(health: Health) -> list[str]:
         f"drawdown {status.drawdown_pct:.2f} %",
     ]
     for feed in health.feeds:
-        age = "no data yet" if feed.age_ms is None else f"data {feed.age_ms / 1000:.1f} s old"
+        # What is asked beside the market (positions, moods, quant servers) has messages, and no data's age.
+        age = "" if feed.messages else "no data yet, "
+        if feed.age_ms is not None:
+            age = f"data {feed.age_ms / 1000:.1f} s old, "
         if feed.state == "ended":
-            age = "no more data"
+            age = "no more data, "
         state = "late" if feed.is_late(health.stale_data_s) else feed.state
         text.append(
-            f"feed {feed.venue}: {state}, {age}, {feed.messages} messages{_faults(feed)} "
-            f"{feed.detail}".rstrip()
+            f"feed {feed.venue}: {state}, {age}{feed.messages} messages{_faults(feed)} {feed.detail}".rstrip()
         )
     if health.model is not None:
         text.append(model_line(health.model))

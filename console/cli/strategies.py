@@ -31,10 +31,10 @@ def run(arguments: argparse.Namespace) -> int:
         detail = ask(where, "GET", f"{_PATH}/{quoted(name)}", StrategyDetail)
         print(as_json(detail) if arguments.json else "\n".join(_lines(detail)))
     elif what == "reload":
-        _say(ask(where, "POST", f"{_PATH}/reload", Reply), arguments.json)
+        return _say(ask(where, "POST", f"{_PATH}/reload", Reply), arguments.json)
     else:
         patch = _patch(values) if what == "set" else StrategyPatch(enabled=what == "on")
-        _say(_change(where, name, patch), arguments.json)
+        return _say(_change(where, name, patch), arguments.json)
     return 0
 
 
@@ -55,8 +55,10 @@ def _change(where: Path, name: str, patch: StrategyPatch) -> Reply:
     return ask(where, "POST", f"{_PATH}/{quoted(name)}", Reply, body=msgspec.json.encode(patch))
 
 
-def _say(reply: Reply, json: bool) -> None:
+def _say(reply: Reply, json: bool) -> int:
+    """Print it; the exit code that goes with it: files that could not be used are a failure."""
     print(as_json(reply) if json else reply.text)
+    return 0 if reply.ok else 1
 
 
 def _patch(values: list[str]) -> StrategyPatch:

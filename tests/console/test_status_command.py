@@ -18,6 +18,14 @@ def test_each_feed_with_what_is_wrong_with_it() -> None:
     assert told["feed kraken"] == "feed kraken: late, data 9.2 s old, 40410 messages"
 
 
+def test_what_is_asked_beside_the_market_has_no_age() -> None:
+    asked = FeedRow("quant-server:mine", "up", "answers", None, 0, 240, 0)
+    silent = FeedRow("deribit", "connecting", "asking", None, 0, 0, 0)
+    told = lines(Health(True, 1, 42, sample.status(), (asked, silent)))
+    assert "feed quant-server:mine: up, 240 messages answers" in told
+    assert "feed deribit: connecting, no data yet, 0 messages asking" in told
+
+
 def test_a_load_of_history_is_told() -> None:
     status = msgspec.structs.replace(sample.status(), loading="history 42%, 3 of 8 symbols")
     assert lines(Health(True, 1, 42, status, ())).count("history 42%, 3 of 8 symbols") == 1
