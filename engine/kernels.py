@@ -37,6 +37,7 @@ _SOURCES = (
         "market",
         "feeds/binance.py",
         "feeds/binance_scan.py",
+        "feeds/column_kernel.py",
     ),
     *("quant/speed.py", "quant/microstructure.py", "quant/volatility.py", "quant/registry.py"),
     *("opportunities/blend_kernel.py", "opportunities/rules.py", "strategies/scan.py"),
@@ -114,6 +115,26 @@ def pointer(_: Any, address: Any) -> Any:
         return builder.inttoptr(arguments[0], _VOID)
 
     return _numba.types.voidptr(address), generate
+
+
+@_numba.extending.intrinsic
+def word_at(_: Any, address: Any) -> Any:
+    """``word_at(address)`` in a kernel: the whole number of 64 bits there, which may begin at any byte."""
+    return _load(_numba.types.int64, address)
+
+
+@_numba.extending.intrinsic
+def real_at(_: Any, address: Any) -> Any:
+    """``real_at(address)`` in a kernel: the float64 there, which may begin at any byte."""
+    return _load(_numba.types.float64, address)
+
+
+def _load(kind: Any, address: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = builder.inttoptr(arguments[0], context.get_value_type(kind).as_pointer())
+        return builder.load(place, align=1)
+
+    return kind(address), generate
 
 
 @_numba.extending.intrinsic

@@ -310,12 +310,7 @@ class ColumnarReader:
             return None
         if len(raw) != codes + count * TICK.itemsize:
             return None
-        rows = unpacked(raw, raw[:codes] or CODES_V1, codes, count)
-        if rows is None:
-            return None
-        if int(rows["symbol"].min()) < 0 or int(rows["symbol"].max()) >= len(self.symbols):
-            return None
-        return rows
+        return unpacked(raw, raw[:codes] or CODES_V1, codes, count, len(self.symbols))
 
 
 def _between(ticks: Ticks, news: list[Placed]) -> Iterator[Ticks | list[MarketEvent]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +22,7 @@ from engine.feeds.base import InstrumentSpec
 from engine.feeds.capture import Ticks
 from engine.feeds.columnar import MAGIC, ColumnarReader
 from engine.feeds.news import Placed
+from engine.feeds.read_ahead import read_ahead
 from engine.feeds.registry import VENUES
 from engine.feeds.text_tape import TextTape
 from engine.text import clean
@@ -117,10 +119,11 @@ class Tape:
         for reader in self._readers:
             table = np.array([index[symbol] for symbol in reader.symbols], np.int32)
             same = bool((table == np.arange(len(table))).all())
-            for block in reader.stream():
-                if not (same or isinstance(block, list)):
-                    block["symbol"] = table[block["symbol"]]
-                yield block
+            with closing(read_ahead(reader.stream())) as blocks:
+                for block in blocks:
+                    if not (same or isinstance(block, list)):
+                        block["symbol"] = table[block["symbol"]]
+                    yield block
 
     def _merged(self, size: int) -> Iterator[list[MarketEvent]]:
         streams = [chain.from_iterable(file.batches(size)) for file in self._files]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from engine import bar_merge_kernel
 from engine.features import alpha158, candles, remember
 from engine.features import engine as features
-from engine.feeds import binance_scan
+from engine.feeds import binance_scan, column_kernel
 from engine.kernels import forget_unused
 from engine.market import screen
 from engine.models import drift, walker
@@ -33,6 +33,7 @@ _BESIDE = (
     walker.compile_kernels,
     drift.compile_kernels,
     binance_scan.compile_kernels,
+    column_kernel.compile_kernels,
     blend_kernel.compile_kernels,
     rules.compile_kernels,
     quant.compile_kernels,

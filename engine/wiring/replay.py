@@ -131,6 +131,7 @@ def run_desk(
 
         desk = Desk(config, Instruments(), commit=commit, record=store.behind, said=said)
         scoring = desk.signals.scoring
+        scoring.noted = False  # nobody reads how models did
         scoring.fallback = models.fallback
         scoring.on_fall = lambda fall: scoring.hold(*models.spare_s())
         scoring.hold(*models.spare_s())
