@@ -30,7 +30,7 @@ from engine.strategies.settings import (
     switches,
 )
 from engine.strategies.trend import Trend
-from engine.strategies.user_files import trace_of
+from engine.strategies.user_files import offered, trace_of
 from engine.text import clean
 from engine.user_module import told
 
@@ -412,7 +412,9 @@ class StrategySet:
 
 def check_settings(settings: Mapping[str, Mapping[str, Any]], folder: Path | None) -> None:
     """Check what can be without running a user's code. Raises ConfigError as ``StrategySet`` does."""
-    refuse_unknown(settings, STRATEGIES, elsewhere=offers_any(folder))
+    users = settings.keys() - STRATEGIES.keys()
+    # To look through all packages takes a while: only where it matters.
+    refuse_unknown(settings, STRATEGIES, elsewhere=bool(users) and (offers_any(folder) or bool(offered())))
     for name, kind in STRATEGIES.items():
         parse(name, kind, settings.get(name, {}))
 

@@ -122,7 +122,7 @@ def _names(source: Source) -> set[str]:
 
 
 def offers_any(folder: Path | None) -> bool:
-    """Whether there may be strategies that are not built in. Reads no file."""
+    """Whether the folder may define strategies. Reads no file."""
     if folder is None:
         return False
     try:

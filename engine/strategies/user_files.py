@@ -84,10 +84,16 @@ def read_folder(folder: Path, known: dict[str, Source], taken: Collection[str]) 
     return [_read(path, known.get(str(path)), taken, refusal) for path in paths]
 
 
+def offered() -> tuple[importlib.metadata.EntryPoint, ...]:
+    """What installed packages offer, sorted by name; runs none of their code."""
+    found = importlib.metadata.entry_points(group=GROUP)
+    return tuple(sorted(found, key=lambda point: (point.name, point.value)))
+
+
 def read_entry_points(taken: Collection[str]) -> list[Source]:
     """The strategies that installed packages offer, sorted by name."""
     found = []
-    for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
+    for point in offered():
         package = point.dist.name if point.dist is not None else "unknown"
         source = Source(clean(point.name, 40), clean(f"{package}: {point.value}", 120))
         try:

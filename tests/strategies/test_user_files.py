@@ -407,8 +407,11 @@ def test_entry_points_are_taken_up(monkeypatch: pytest.MonkeyPatch, folder: Path
 
     found = [point("b", lambda: kind), point("a", lambda: 5), point("c", lambda: 1 / 0)]
     monkeypatch.setattr(user_files.importlib.metadata, "entry_points", lambda group: found)
+    section = {"packaged": {"min_gap_atr": 3.0}}
+    check_settings(section, folder)
     write()
-    strategies = StrategySet({}, folder)
+    strategies = StrategySet(section, folder)
+    assert strategies.settings()["packaged"]["min_gap_atr"] == 3.0
     assert of_file(strategies, "packaged").origin == "pkg: pkg:b"
     assert "is no Strategy subclass" in of_file(strategies, "a").error
     assert of_file(strategies, "c").error.startswith("ZeroDivisionError")
