@@ -9,6 +9,10 @@ import msgspec
 
 from engine.research.plan import Plan
 
+MOST_LINES = 100
+"""Of a symbol's lines that were not believed for one reason, those that are listed: ``history import
+--rejects`` writes all."""
+
 
 class Rejects(msgspec.Struct, frozen=True):
     """What was not believed of a symbol's data."""
@@ -18,6 +22,8 @@ class Rejects(msgspec.Struct, frozen=True):
     count: int
     first: str = ""
     """The first of them, one line: where it stands, and what it says."""
+    lines: tuple[str, ...] = ()
+    """Each of those that are lines of a file, but no more than ``MOST_LINES``."""
 
 
 class Source(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ share it.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from importlib.metadata import entry_points
@@ -27,7 +27,7 @@ from engine.research.bar_ticks import PER_BAR, VOLUME, Series, median_bar_pct, o
 from engine.research.curves import Floats, Integers, times_and_marks
 from engine.research.guards import steps
 from engine.research.plan import Plan
-from engine.research.result import Rejects, Source
+from engine.research.result import MOST_LINES, Rejects, Source
 from engine.store.bar import Provenance
 from engine.store.bars import BARS_DATABASE
 from engine.store.bars_period import read_period
@@ -278,11 +278,12 @@ def _from_files(config: Config, plan: Plan, note: Callable[[str], None]) -> list
 
 def _by_reason(symbol: str, rejects: Iterable[Reject]) -> list[Rejects]:
     counts: Counter[str] = Counter()
-    firsts: dict[str, str] = {}
+    lines: defaultdict[str, list[str]] = defaultdict(list)
     for one in rejects:
         counts[one.reason] += 1
-        firsts.setdefault(one.reason, f"line {one.line}: {clean(one.told, 160)}")
-    return [Rejects(symbol, reason, count, firsts[reason]) for reason, count in counts.items()]
+        if counts[one.reason] <= MOST_LINES:
+            lines[one.reason].append(f"line {one.line}: {clean(one.told, 160)}")
+    return [Rejects(symbol, why, counts[why], told[0], tuple(told)) for why, told in lines.items()]
 
 
 def _from_store(config: Config, plan: Plan, state_dir: Path, note: Callable[[str], None]) -> list[_Read]:

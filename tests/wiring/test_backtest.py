@@ -20,7 +20,9 @@ from engine.models.builtin import PATH
 from engine.research.bar_ticks import ANY_SIZE
 from engine.research.guards import warnings
 from engine.research.plan import Plan
+from engine.research.report.text import as_text
 from engine.research.result import Backtest
+from engine.research.summary import summarise
 from engine.ticks import QUOTE
 from engine.wiring.backtest import prepare, run
 from engine.wiring.backtest_result import trained_until_ns
@@ -285,6 +287,21 @@ def test_a_file_is_run_over_and_what_was_not_believed_is_told(tmp_path: Path) ->
     assert (source.symbol, source.told, source.rows) == ("file:AAA", "made.csv", len(found.ns))
     assert len(source.sha256) == 64 and found.rejects == data.rejects
     assert run(chosen, data).sha256 == found.sha256
+
+
+def test_each_line_that_was_not_believed_is_listed(tmp_path: Path) -> None:
+    path = bars_file(
+        tmp_path / "made.csv", torn="2099-01-01,1,2,3,4,5\n2099-01-02,1,2,3,4,5\n2099-01-03,1,x,3,4,5"
+    )
+    found = run(config(), prepare(config(), Plan(files=(f"AAA={path}",)), tmp_path))
+    assert [(one.reason, one.count, len(one.lines)) for one in found.rejects] == [
+        ("RANGE", 2, 2),
+        ("NUMBER", 1, 1),
+    ]
+    listed = [line for one in found.rejects for line in one.lines]
+    text = as_text(found, summarise(found, samples=0))
+    assert "Each line that was not believed" in text
+    assert len(listed) == 3 and all(line in text for line in listed)
 
 
 @pytest.mark.parametrize("volumes", [[0] * 6, [0, 0, 400, 0, 0, 400]])

@@ -8,7 +8,7 @@ from engine.portfolio.report.numbers import moment, number, share
 from engine.portfolio.report.table import Section
 from engine.research.report.breakdown import Part, by_purpose, by_source, by_strategy, by_symbol
 from engine.research.report.figures import figure
-from engine.research.result import Backtest, Trade
+from engine.research.result import MOST_LINES, Backtest, Trade
 from engine.research.summary import Summary
 from engine.text import clean
 
@@ -145,6 +145,11 @@ def data(backtest: Backtest) -> list[Section]:
     if backtest.rejects:
         refused = [(one.symbol, f"{one.count:,}", one.reason, one.first) for one in backtest.rejects]
         found.append(("Data that was not believed", ("symbol", ">rows", "why", "the first"), refused))
+        if any(len(one.lines) > 1 for one in backtest.rejects):
+            each = [(one.symbol, one.reason, line) for one in backtest.rejects for line in one.lines]
+            more = any(one.count > len(one.lines) > 0 for one in backtest.rejects)
+            most = f", the first {MOST_LINES} of a reason" if more else ""
+            found.append((f"Each line that was not believed{most}", ("symbol", "why", "line"), each))
     return found
 
 
