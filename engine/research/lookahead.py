@@ -99,9 +99,10 @@ def cuts(times: Sequence[int], said: Sequence[Said], count: int) -> list[int]:
     chosen = {inner[len(inner) * n // even] for n in range(even)}
     spoken = sorted({one.signal.ns for one in said})
     inner_times = np.array(inner, np.int64)
-    after = [int(at) for at in np.searchsorted(inner_times, spoken, side="left") if at < len(inner)]
-    for n in range(min(count // 2, len(after))):
-        chosen.add(inner[after[len(after) * n // min(count // 2, len(after))]])
+    at_or_after = [int(at) for at in np.searchsorted(inner_times, spoken, side="left") if at < len(inner)]
+    after = [inner[at] for at in at_or_after if inner[at] not in chosen]
+    fits = min(count // 2, len(after))
+    chosen.update(after[len(after) * n // fits] for n in range(fits))
     return sorted(chosen)
 
 

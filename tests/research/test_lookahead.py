@@ -85,3 +85,12 @@ def test_cuts_are_spread_and_follow_signals() -> None:
     assert found == sorted(found)
     assert min(found) > 0
     assert cuts([5], [said(1)], 8) == []
+
+
+def test_as_many_cuts_as_asked_for_where_every_bar_has_a_signal() -> None:
+    times = list(range(0, 1000, 10))
+    assert len(cuts(times, [said(at) for at in times], 8)) == 8
+
+
+def test_signals_that_fall_on_even_cuts_add_none() -> None:
+    assert cuts([0, 10, 20, 30], [said(10)], 3) == [10, 20]
