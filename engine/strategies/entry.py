@@ -211,7 +211,8 @@ class Entry:
         self._slow += 1
         if self._slow >= SLOW_CALLS:
             raise StrategyFault(
-                f"took {seconds * 1e3:.0f} ms (limit {limit_s * 1e3:g}), {SLOW_CALLS} times in a row"
+                f"took {seconds * 1e3:.0f} ms for its symbols, {SLOW_CALLS} times in a row"
+                f" (strategy_limit_ms = {limit_s * 1e3:g})"
             )
 
     def _shown(self, table: FeatureTable) -> FeatureTable:

@@ -395,7 +395,9 @@ def test_one_that_keeps_being_slow_is_disabled_but_never_without_a_clock(write: 
         step[0] = took_ms * 1_000_000
         assert len(hear(timed, feature_row())) == 1
     hear(timed, feature_row())
-    assert of_file(timed).error == "StrategyFault: took 60 ms (limit 50), 3 times in a row"
+    assert of_file(timed).error == (
+        "StrategyFault: took 60 ms for its symbols, 3 times in a row (strategy_limit_ms = 50)"
+    )
     assert hear(timed, feature_row()) == [] and len(hear(plain, feature_row())) == 1
 
 
