@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from console.cli.output import opened
 from console.cli.progress import Progress
 from console.cli.research_plan import given_keys, research_configuration, run_plan_of
 from console.cli.settings import state_dir
+from engine.errors import ConfigError
+from engine.research.plan import Plan
 from engine.text import clean
 
 
@@ -20,6 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     from engine.wiring.backtest import run as backtest
 
     plan, config = run_plan_of(arguments), research_configuration(arguments)
+    _check_places(arguments, plan)
     with Progress() as shown:
         prepared = prepare(config, plan, state_dir(arguments), shown.note)
         found = backtest(
@@ -37,6 +41,25 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             file.write(as_screen(found, summary, _rest(arguments)))
     return 1 if found.failed else 0
+
+
+def _check_places(arguments: argparse.Namespace, plan: Plan) -> None:
+    """Before the run: a report takes the place of nothing that is read. Raises ConfigError."""
+    from engine.wiring.bar_import import named_file
+
+    taken = {
+        path.resolve() for path in [named_file(text)[1] for text in plan.files] + [*map(Path, plan.tapes)]
+    }
+    for option in ("out", "html"):
+        path = getattr(arguments, option)
+        if path is None:
+            continue
+        told = f"cannot write {clean(path, 200)}"
+        if path.resolve() in taken:
+            raise ConfigError(f"{told}: this backtest reads or writes it already; choose another --{option}")
+        if not path.absolute().parent.is_dir():
+            raise ConfigError(f"{told}: there is no such folder; choose another --{option}")
+        taken.add(path.resolve())
 
 
 def _rest(arguments: argparse.Namespace) -> str:

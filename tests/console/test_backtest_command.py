@@ -104,6 +104,28 @@ def test_a_strategy_that_does_not_load_is_refused(
     assert "; falls could not be loaded: ImportError" in told.err
 
 
+@pytest.mark.parametrize("option", ["--out", "--html"])
+def test_a_report_never_takes_the_place_of_data(
+    bars: Path, option: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = bars.read_bytes()
+    monkeypatch.chdir(bars.parent)
+    assert main(["backtest", f"WAVE={bars}", option, bars.name]) == 2
+    assert f"cannot write {bars.name}: this backtest reads or writes it already" in capsys.readouterr().err
+    assert bars.read_bytes() == data
+
+
+def test_where_a_report_goes_is_looked_at_before_the_run(
+    bars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = str(tmp_path / "page")
+    assert main(["backtest", str(bars), "--html", page, "--out", page]) == 2
+    assert main(["backtest", str(bars), "--html", str(tmp_path / "none" / "page.html")]) == 2
+    told = capsys.readouterr().err
+    assert "reads or writes it already" in told and "there is no such folder" in told
+    assert "reading" not in told
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [
