@@ -347,10 +347,18 @@ def test_limits_and_exits_hold_whichever_spelling_they_are_given_in(given: str, 
             *FEEDS,
             f'risk.symbols={{"{given}"={{max_position_pct=5}}}}',
             f'exits.symbols={{"{given}"={{stop_loss_pct=2}}}}',
+            f'quant.servers.mine={{url="http://127.0.0.1:1", symbols=["{given}", "{symbol}"]}}',
         ],
         environ={},
     )
     assert [*config.risk.symbols] == [*config.exits.symbols] == [symbol]
+    assert config.quant.servers["mine"].symbols == (symbol,), "of another name there is nothing to ask"
+
+
+def test_a_quant_server_is_asked_of_nothing_that_is_not_traded() -> None:
+    given = 'quant.servers.mine={url="http://127.0.0.1:1", symbols=["XYZ"]}'
+    with pytest.raises(ConfigError, match=r"quant\.servers\.mine\.symbols: unknown symbol XYZ"):
+        load(overrides=[given], environ={})
 
 
 @pytest.mark.parametrize(

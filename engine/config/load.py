@@ -248,7 +248,18 @@ def _in_native_names(config: Config) -> Config:
         else section
         for name, section in config.strategies.items()
     }
-    return msgspec.structs.replace(config, risk=risk, exits=exits, strategies=strategies)
+    servers = {
+        name: msgspec.structs.replace(server, symbols=_asked_symbols(config, name, server.symbols))
+        for name, server in config.quant.servers.items()
+    }
+    quant = msgspec.structs.replace(config.quant, servers=servers)
+    return msgspec.structs.replace(config, risk=risk, exits=exits, strategies=strategies, quant=quant)
+
+
+def _asked_symbols(config: Config, name: str, given: Iterable[str]) -> tuple[str, ...]:
+    """What a quant server is asked about, by the names on the desk: of another one there is no candle."""
+    key, known = f"quant.servers.{clean(name, 40)}.symbols", traded(config)
+    return tuple(dict.fromkeys(one_of(key, text, known, config) for text in given))
 
 
 def _seen_symbols(config: Config, name: str, given: str | list[Any]) -> list[Any]:
