@@ -37,6 +37,7 @@ from engine.store.store import Store
 from engine.text import clean
 from engine.wiring.automation_rows import AutomationRows, steps_text
 from engine.wiring.automation_steps import Steps, who
+from engine.wiring.automation_symbols import at_desk
 from engine.wiring.desk import Desk
 from engine.wiring.job_board import check_jobs
 from engine.wiring.job_runs import MAX_ERROR, Runs, ended_row
@@ -146,7 +147,7 @@ class Automations:
 
     async def put(self, name: str, definition: bytes, who: str) -> str:
         """Store a definition (JSON), new or in place of another. Raises AutomationError, StoreError."""
-        parsed = parse(name, definition)
+        parsed = at_desk(parse(name, definition), self._desk)
         async with self._changing:
             if name not in self._stored and len(self._stored) >= MAX_AUTOMATIONS:
                 raise AutomationError(f"there are {MAX_AUTOMATIONS} automations: remove one first")
@@ -219,7 +220,7 @@ class Automations:
                 self._refused[name] = str(error)
                 log.error("%s", error)
             else:
-                definitions.append(msgspec.structs.replace(parsed, active=row.active))
+                definitions.append(msgspec.structs.replace(at_desk(parsed, self._desk), active=row.active))
         self._stored = rows
         self._rows.forget()
         self._dispatcher.load(definitions, self._clock())

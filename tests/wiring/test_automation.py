@@ -54,6 +54,18 @@ async def test_a_signal_is_told_of_with_what_it_says(database: Path) -> None:
         assert (run.name, run.signal, run.symbol, run.state) == ("one", "trend", SYMBOL, "succeeded")
 
 
+async def test_symbols_are_watched_in_every_spelling_that_means_one(database: Path) -> None:
+    async with Running(database) as running:
+        text = await running.put("one", NOTIFY, symbols=["ETH/USD", "sim:ETH-USD", "NOPE/USD"])
+        assert "on sim:ETH-USD, NOPE/USD →" in text
+        assert b'"ETH/USD"' in (running.automations.get("one") or b""), "as it was written"
+        running.signal(symbol="sim:ETH-USD")
+        await running.ended(1)
+    async with Running(database) as running:
+        running.signal(at_s=11, symbol="sim:ETH-USD")
+        assert (await running.ended(1)).matched == 1
+
+
 async def test_changes_are_told_stored_and_kept(database: Path) -> None:
     async with Running(database) as running:
         await running.put("one", NOTIFY, min_score=0.5)
