@@ -30,6 +30,7 @@ def warnings(backtest: Backtest, nets: Sequence[float]) -> list[str]:
     if len(nets) < FEW_TRADES:
         trades = f"{len(nets)} trade{'' if len(nets) == 1 else 's'}"
         found.append(f"the result rests on {trades}, fewer than {FEW_TRADES}: luck can explain it")
+    found += _of_nothing(backtest)
     traded = {trade.symbol for trade in backtest.trades}
     if len(traded) == 1:
         found.append("the result rests on one symbol: nothing says that it holds for another")
@@ -46,6 +47,24 @@ def warnings(backtest: Backtest, nets: Sequence[float]) -> list[str]:
 
 def _at(ns: int) -> str:
     return f" at {datetime.fromtimestamp(ns // NS, UTC):%Y-%m-%d %H:%M:%S}" if ns else ""
+
+
+def _of_nothing(backtest: Backtest) -> list[str]:
+    """Why nothing was traded, where something might have been."""
+    orders = backtest.funnel.get("orders", 0)
+    if backtest.funnel.get("fills", 0):
+        return []
+    if orders:
+        return [
+            f"none of {orders:,} orders filled: their prices were not met, or the data shows no sizes to "
+            "trade (a quote without a size fills nothing)"
+        ]
+    # What is not good enough falls in every run; what risk or execution stops points to the configuration.
+    stopped = {code: n for code, n in backtest.dropped.items() if code.startswith(("risk:", "execution:"))}
+    if not stopped:
+        return []
+    code, count = max(stopped.items(), key=lambda item: item[1])
+    return [f"no opportunity became an order: {count:,} fell for {code}"]
 
 
 def _of_exits(backtest: Backtest) -> list[str]:

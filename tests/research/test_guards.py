@@ -30,6 +30,16 @@ def test_one_symbol() -> None:
     )
 
 
+def test_why_nothing_was_traded() -> None:
+    assert "fills nothing" not in said(funnel={"orders": 4, "fills": 4})
+    assert "none of 617 orders filled" in said(trades=(), funnel={"orders": 617, "fills": 0})
+    dropped = {"opportunities:BELOW_MIN_SCORE": 900, "execution:NO_RATE": 78, "risk:OFF_GRID": 7}
+    text = said(trades=(), funnel={"orders": 0, "fills": 0}, dropped=dropped)
+    assert "no opportunity became an order: 78 fell for execution:NO_RATE" in text
+    calm = said(trades=(), funnel={"orders": 0}, dropped={"opportunities:BELOW_MIN_SCORE": 900})
+    assert "became an order" not in calm
+
+
 def test_one_trade_that_made_most() -> None:
     trades = (*(trade("AAA", net=1.0),) * 40, trade("BBB", net=60.0))
     assert said(trades=trades) == "one trade made 60 % of all that was won"
