@@ -264,6 +264,8 @@ def _benchmark(backtest: Backtest, cash: float) -> tuple[float | None, float | N
     """(return, Sharpe, largest fall) of buying and holding."""
     if len(backtest.benchmark) < 2 or len(backtest.benchmark) != len(backtest.ns) or not cash > 0:
         return None, None, None
+    if not np.isfinite(backtest.benchmark).any():
+        return None, None, None  # in a currency without a rate nobody knows
     ns, curve = _curve(backtest, backtest.benchmark, cash)
     held = basis(ns, curve, backtest.step_ns, shares=_shares(backtest))
     fall = float(drawdowns_pct(curve).max())

@@ -26,6 +26,15 @@ def test_figures_of_a_known_curve() -> None:
     assert summary.samples == 0
 
 
+def test_nobody_knows_what_holding_earns_in_a_currency_without_a_rate() -> None:
+    one = backtest([0.1, -0.5, 0.1, 1.0])
+    summary = summarise(msgspec.structs.replace(one, benchmark=(math.nan,) * len(one.ns)))
+    assert summary.benchmark_return_pct is None
+    assert summary.benchmark_sharpe is None
+    assert summary.benchmark_max_drawdown_pct is None
+    assert summary.excess_return_pct is None
+
+
 def test_ratios_are_those_of_the_console() -> None:
     one = backtest()
     summary = summarise(one, samples=0)
