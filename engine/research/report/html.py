@@ -51,7 +51,7 @@ def as_html(backtest: Backtest, summary: Summary) -> str:
         "<h2>Not modelled</h2>",
         bullets(not_modelled(backtest)),
         "<h2>To run it again</h2>",
-        figures(sections.identity(backtest)),
+        f'<div class="wide" tabindex="0">{figures(sections.identity(backtest))}</div>',
         f"<p><code>{escape(msgspec.json.encode(backtest.plan).decode())}</code></p>",
     ]
     return document(sections.title(backtest), [part for part in parts if part])

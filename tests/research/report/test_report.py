@@ -69,6 +69,11 @@ def test_the_page_stands_alone(whole: tuple[Backtest, Summary]) -> None:
     assert page.count("aria-labelledby") == page.count('role="img"') == 3
 
 
+def test_digests_scroll_by_themselves_where_the_page_is_narrow(whole: tuple[Backtest, Summary]) -> None:
+    _, again = as_html(*whole).split("<h2>To run it again</h2>")
+    assert again.lstrip().startswith('<div class="wide" tabindex="0"><table>')
+
+
 def test_all_formats_say_the_same(whole: tuple[Backtest, Summary]) -> None:
     one, summary = whole
     text, page = as_text(one, summary), " ".join(read(as_html(one, summary)).data)
