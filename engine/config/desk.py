@@ -71,8 +71,9 @@ class Config(Section, frozen=True):
 
     strategies_dir: str = ""
     """Folder of the user's own strategies; relative to the configuration file, and beside it when empty."""
-    strategy_limit_ms: Annotated[float, Meta(ge=1, le=60_000)] = 50.0
-    """A user's strategy that takes longer in three calls in a row is disabled; never in a replay."""
+    strategy_limit_ms: Annotated[float, Meta(ge=1, le=60_000)] = 200.0
+    """A user's strategy that takes longer for all symbols in three calls in a row is disabled; never in a
+    replay. One indicator of pandas takes some 5 ms a symbol, and twice that on a machine with other work."""
     feeds: dict[str, FeedConfig] = msgspec.field(default_factory=dict)
     simulated: SimulatedConfig = SimulatedConfig()
     symbols: SymbolNames = msgspec.field(default_factory=dict)
