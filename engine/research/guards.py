@@ -19,6 +19,8 @@ MANY_TRIALS = 2
 LIKELY = 0.95
 MISSING = 0.02
 """Part of a symbol's bars that may lack before it is said."""
+LONGEST_CLOSED_NS = 10 * DAY_NS
+"""No market is closed for longer, but for a catastrophe: that too is worth a line."""
 
 
 def warnings(backtest: Backtest, nets: Sequence[float]) -> list[str]:
@@ -116,7 +118,8 @@ def _of_data(backtest: Backtest) -> list[str]:
     refused = sum(one.count for one in backtest.rejects)
     rows = sum(source.rows for source in backtest.data)
     if refused:
-        found.append(f"{refused:,} rows of the data were not believed ({_share(refused, refused + rows)})")
+        told = "1 row of the data was" if refused == 1 else f"{refused:,} rows of the data were"
+        found.append(f"{told} not believed ({_share(refused, refused + rows)})")
     early_ns = max((source.early_ns for source in backtest.data), default=0)
     if early_ns >= DAY_NS:
         found.append(
@@ -140,17 +143,30 @@ def gaps(backtest: Backtest) -> list[tuple[str, int, int]]:
 def steps(begins: Sequence[Times], step_ns: int) -> list[int]:
     """How many bars the time of each symbol has, from its first to its last, by when all symbols' bars begin.
 
-    Counted are the steps in which any symbol has a bar: what no symbol has, a night or a weekend, is no gap.
-    Where the market never closes, all steps.
+    Counted are the steps in which any symbol has a bar: what no symbol has, a night or a weekend, is no gap,
+    unless it is longer than a market closes; of that, as many as such a time has on average elsewhere. Where
+    the market never closes, all steps.
     """
     every = np.unique(np.concatenate(begins))
     whole = open_always(every + step_ns, step_ns)
+    lost = _lost(every, step_ns)
     found = []
     for own in begins:
         first, last = int(own[0]), int(own[-1])
         at = np.searchsorted(every, (first, last)).tolist()
-        found.append((last - first) // step_ns + 1 if whole else at[1] - at[0] + 1)
+        told = at[1] - at[0] + 1 + int(lost[at[0] : at[1]].sum())
+        found.append((last - first) // step_ns + 1 if whole else told)
     return found
+
+
+def _lost(every: Times, step_ns: int) -> Times:
+    """How many steps lack between each and the next."""
+    apart = np.diff(every)
+    long = apart > max(LONGEST_CLOSED_NS, 3 * step_ns)
+    if not long.any() or long.all():
+        return np.zeros(len(apart), np.int64)
+    usual = apart[~long].mean()
+    return np.where(long, np.rint(apart / usual) - 1, 0).astype(np.int64)
 
 
 def _share(part: int, whole: int) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from engine.research.guards import FEW_TRADES, gaps, of_trials, steps, warnings
 from engine.research.result import Source
@@ -60,6 +61,13 @@ def test_missing_bars_are_told_against_the_times_of_all_symbols() -> None:
     sources = [Source("A", "a", 252, 0, 1, 1, "", steps=252), Source("B", "b", 200, 0, 1, 1, "", steps=252)]
     sources += [Source("C", "c", 250, 0, 1, 1, "", steps=252), Source("D", "d", 9, 0, 1, 0, "")]
     assert gaps(backtest(data=tuple(sources))) == [("B", 52, 252)]
+
+
+def test_weeks_without_any_bar_are_missing_and_a_weekend_is_not() -> None:
+    begins = np.array(weekdays(252), np.int64)
+    assert steps([np.delete(begins, np.arange(50, 55))], DAY) == [247]  # a week of holidays
+    (told,) = steps([np.delete(begins, np.arange(50, 90))], DAY)
+    assert told == pytest.approx(252, abs=2)
 
 
 def test_a_model_that_was_trained_on_what_it_is_run_over() -> None:
