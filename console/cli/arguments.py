@@ -64,6 +64,8 @@ class _Parser(argparse.ArgumentParser):
         self._again = True
         try:
             return self.parse_known_intermixed_args(args, namespace)
+        except TypeError:  # of commands where one of several words excludes the others
+            return super().parse_known_args(args, namespace)
         finally:
             self._again = False
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from console.cli.output import opened
+from console.cli.output import check_place, opened
 from console.cli.progress import Progress
 from console.cli.research_plan import given_keys, research_configuration, run_plan_of
 from console.cli.settings import state_dir
-from engine.errors import ConfigError
 from engine.research.plan import Plan
 from engine.text import clean
 
@@ -54,11 +53,7 @@ def _check_places(arguments: argparse.Namespace, plan: Plan) -> None:
         path = getattr(arguments, option)
         if path is None:
             continue
-        told = f"cannot write {clean(path, 200)}"
-        if path.resolve() in taken:
-            raise ConfigError(f"{told}: this backtest reads or writes it already; choose another --{option}")
-        if not path.absolute().parent.is_dir():
-            raise ConfigError(f"{told}: there is no such folder; choose another --{option}")
+        check_place(path, taken, option)
         taken.add(path.resolve())
 
 

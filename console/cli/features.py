@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from console.cli.output import check_place
 from console.cli.settings import configuration
 from engine.errors import ConfigError
 
@@ -15,6 +16,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     which = _take_set(arguments)
     config = configuration(arguments)
+    check_place(arguments.out, [arguments.bars.resolve()], "out")
 
     def note(text: str) -> None:
         print(f"tickdesk: {text}", file=sys.stderr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -34,6 +34,16 @@ def table(rows: Sequence[Sequence[str]], aligned: str) -> list[str]:
 def plain(lines: Iterable[Sequence[tuple[str, str]]]) -> list[str]:
     """The screen's lines of cells as text that may go anywhere."""
     return [clean("".join(text for text, _ in line), 1000).rstrip() for line in lines]
+
+
+def check_place(path: Path, taken: Collection[Path], option: str) -> None:
+    """Before the work: what is written takes the place of nothing in ``taken``, which is resolved, and its
+    folder is there. Raises ConfigError."""
+    told = f"cannot write {clean(path, 200)}"
+    if path.resolve() in taken:
+        raise ConfigError(f"{told}: this command reads or writes it already; choose another --{option}")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"{told}: there is no such folder; choose another --{option}")
 
 
 @contextmanager

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 
-from console.cli.output import opened
+from console.cli.output import check_place, opened
 from console.cli.progress import Progress
 from console.cli.report import given_day
 from console.cli.settings import configuration, state_dir
@@ -20,6 +21,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     since_ns, until_ns = _period(arguments, time.time_ns())
     config, where = configuration(arguments), state_dir(arguments)
+    if arguments.out != "-":
+        check_place(Path(arguments.out), [tape.resolve() for tape in arguments.tapes], "out")
     with Progress() as shown:
         found = parity(
             config,

@@ -36,7 +36,7 @@ def lines(health: Health) -> list[str]:
     ]
     for feed in health.feeds:
         # What is asked beside the market (positions, moods, quant servers) has messages, and no data's age.
-        age = "" if feed.messages else "no data yet, "
+        age = "" if feed.messages and not feed.market else "no data yet, "
         if feed.age_ms is not None:
             age = f"data {feed.age_ms / 1000:.1f} s old, "
         if feed.state == "ended":

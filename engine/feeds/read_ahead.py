@@ -37,9 +37,11 @@ def read_ahead(items: Iterable[Item]) -> Generator[Item, None, None]:
             raise item.error
     finally:
         closed.set()
-        if not made.empty():  # or the thread waits for room until it looks
-            made.get_nowait()
-        thread.join()
+        # Thrown away with other garbage, this may be closed by the thread itself.
+        if threading.current_thread() is not thread:
+            if not made.empty():  # or the thread waits for room until it looks
+                made.get_nowait()
+            thread.join()
 
 
 def _make(items: Iterable[Item], made: queue.Queue[Item | _End], closed: threading.Event) -> None:

@@ -19,8 +19,8 @@ MANY_TRIALS = 2
 LIKELY = 0.95
 MISSING = 0.02
 """Part of a symbol's bars that may lack before it is said."""
-LONGEST_CLOSED_NS = 10 * DAY_NS
-"""No market is closed for longer, but for a catastrophe: that too is worth a line."""
+LONGEST_CLOSED_NS = 14 * DAY_NS
+"""No market's holidays are longer: Chinese New Year closes some for ten days or more."""
 
 
 def warnings(backtest: Backtest, nets: Sequence[float]) -> list[str]:

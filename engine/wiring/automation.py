@@ -83,6 +83,9 @@ class Automations:
         self._clock = clock
         self._timer = timer
         self._keep = keep
+        self._tape = tape
+        self._symbols = 0
+        """Of the desk, when names were looked for among them."""
         self._steps = Steps(desk, tape=tape, keep=keep)
         self._here = InProcess(environ, pause_s=pause_s)
         self._on_workers = bool(config.jobs.broker_url) and not tape  # a tape's past is not the world's
@@ -147,7 +150,7 @@ class Automations:
 
     async def put(self, name: str, definition: bytes, who: str) -> str:
         """Store a definition (JSON), new or in place of another. Raises AutomationError, StoreError."""
-        parsed = at_desk(parse(name, definition), self._desk)
+        parsed = at_desk(parse(name, definition), self._desk, tape=self._tape)
         async with self._changing:
             if name not in self._stored and len(self._stored) >= MAX_AUTOMATIONS:
                 raise AutomationError(f"there are {MAX_AUTOMATIONS} automations: remove one first")
@@ -208,7 +211,9 @@ class Automations:
             self._adopt(rows)
 
     def _adopt(self, rows: dict[str, StoredAutomation]) -> None:
-        entries, before, self._refused = self._dispatcher.entries, self._stored, {}
+        symbols, self._refused = len(self._desk.instruments), {}
+        entries, before = self._dispatcher.entries, self._stored if symbols == self._symbols else {}
+        self._symbols = symbols
         definitions = []
         for name, row in rows.items():
             if before.get(name) == row and name in entries:
@@ -220,7 +225,9 @@ class Automations:
                 self._refused[name] = str(error)
                 log.error("%s", error)
             else:
-                definitions.append(msgspec.structs.replace(at_desk(parsed, self._desk), active=row.active))
+                definitions.append(
+                    msgspec.structs.replace(at_desk(parsed, self._desk, tape=self._tape), active=row.active)
+                )
         self._stored = rows
         self._rows.forget()
         self._dispatcher.load(definitions, self._clock())
@@ -310,6 +317,8 @@ class Automations:
     async def _turn(self) -> None:
         if self._timer() - self._refreshed_ns >= self._refresh_ns:
             await self._refresh()
+        if len(self._desk.instruments) != self._symbols:
+            self._adopt(self._stored)  # a name may mean another one now
         self._steps.revert(self._clock())
         if self._dispatcher.waiting >= MAX_WAITING:
             log.warning("more than %d signals wait: the oldest are lost to automations", MAX_WAITING)

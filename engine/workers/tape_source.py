@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from hashlib import sha256
 from typing import Any
 
@@ -58,7 +58,8 @@ class TapeSource:
         return ""
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Who reads the tape ahead stops."""
+        self._pieces.close()
 
     def _give(self, piece: list[MarketEvent] | Ticks) -> None:
         if isinstance(piece, list):
@@ -66,7 +67,7 @@ class TapeSource:
         else:
             self._rounds.block(piece, self._tape.symbols)
 
-    def _cut(self) -> Iterator[list[MarketEvent] | Ticks]:
+    def _cut(self) -> Generator[list[MarketEvent] | Ticks, None, None]:
         done, skip = 0, self._skip
         for batch in self._tape.blocks():
             at, size = 0, len(batch)

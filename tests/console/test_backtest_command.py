@@ -111,7 +111,7 @@ def test_a_report_never_takes_the_place_of_data(
     data = bars.read_bytes()
     monkeypatch.chdir(bars.parent)
     assert main(["backtest", f"WAVE={bars}", option, bars.name]) == 2
-    assert f"cannot write {bars.name}: this backtest reads or writes it already" in capsys.readouterr().err
+    assert f"cannot write {bars.name}: this command reads or writes it already" in capsys.readouterr().err
     assert bars.read_bytes() == data
 
 

@@ -98,6 +98,15 @@ def test_options_may_stand_between_words(line: str, words: dict[str, object]) ->
     assert {name: found[name] for name in words} == words
 
 
+def test_a_word_too_many_is_refused_where_words_exclude_each_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["models", "shadow", "v1", "extra"])
+    assert ended.value.code == 2
+    assert "unrecognized arguments: extra" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "speed"),
     [("1", 1.0), ("10x", 10.0), ("2.5×", 2.5), ("max", float("inf")), ("full", float("inf"))],

@@ -19,9 +19,11 @@ def test_each_feed_with_what_is_wrong_with_it() -> None:
 
 
 def test_what_is_asked_beside_the_market_has_no_age() -> None:
-    asked = FeedRow("quant-server:mine", "up", "answers", None, 0, 240, 0)
-    silent = FeedRow("deribit", "connecting", "asking", None, 0, 0, 0)
-    told = lines(Health(True, 1, 42, sample.status(), (asked, silent)))
+    asked = FeedRow("quant-server:mine", "up", "answers", None, 0, 240, 0, market=False)
+    silent = FeedRow("deribit", "connecting", "asking", None, 0, 0, 0, market=False)
+    heard = FeedRow("gateio", "up", "", None, 0, 3, 0)
+    told = lines(Health(True, 1, 42, sample.status(), (asked, silent, heard)))
+    assert "feed gateio: up, no data yet, 3 messages" in told, "acks and heartbeats are no data"
     assert "feed quant-server:mine: up, 240 messages answers" in told
     assert "feed deribit: connecting, no data yet, 0 messages asking" in told
 

@@ -21,7 +21,7 @@ from engine.store import automations as stored
 from engine.store.automations import AutomationRun, StoredAutomation
 from engine.store.store import Store
 from engine.wiring.automation_steps import REVERTS
-from tests.wiring.conftest import START_NS, quote
+from tests.wiring.conftest import START_NS, calm, quote
 from tests.wiring.hook import Hook, serving, until
 from tests.wiring.running_automations import SYMBOL, Running
 
@@ -64,6 +64,19 @@ async def test_symbols_are_watched_in_every_spelling_that_means_one(database: Pa
     async with Running(database) as running:
         running.signal(at_s=11, symbol="sim:ETH-USD")
         assert (await running.ended(1)).matched == 1
+
+
+@pytest.mark.parametrize("tape", [False, True])
+async def test_names_are_looked_for_among_the_symbols_of_the_desk(database: Path, tape: bool) -> None:
+    """Those that it trades by default may have the same name, and a tape's come when it is played."""
+    async with Running(database, tape=tape) as running:
+        text = await running.put("one", NOTIFY, symbols=["BTC-USD"])
+        assert f"on {SYMBOL} →" in text
+        text = await running.put("late", NOTIFY, symbols=["SOL-USD"])
+        assert f"on {'SOL-USD' if tape else 'sim:SOL-USD'} →" in text
+        running.desk.on_events(next(iter(calm("test:SOL-USD", 100.0, 2))))
+        running.signal(symbol="test:SOL-USD")
+        await running.ended(1, "late")
 
 
 async def test_changes_are_told_stored_and_kept(database: Path) -> None:

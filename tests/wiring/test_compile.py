@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 MODULES = (
     *("consume", "screen", "remember", "scan", "intake", "deal"),
-    *("alpha158", "model", "drift", "binance_scan", "blend", "rules", "quant", "bars", "candles"),
+    *("alpha158", "model", "drift", "binance_scan", "tape", "blend", "rules", "quant", "bars", "candles"),
 )
 
 

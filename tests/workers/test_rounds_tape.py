@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,7 @@ import numpy as np
 
 from engine.config import load
 from engine.events import Gap, MarketEvent, Quarantined, Trade
+from engine.feeds.columnar import ColumnarWriter
 from engine.feeds.tape import Tape, events_of
 from engine.logs import LogRing
 from engine.ticks import TICK
@@ -19,6 +21,7 @@ from engine.workers.heard import HeardSignals
 from engine.workers.join import Ready
 from engine.workers.player import Player
 from engine.workers.rounds import Rounds
+from engine.workers.tape_source import TapeSource
 from tests.wiring.conftest import Bench
 
 MS = 1_000_000
@@ -93,3 +96,19 @@ def test_what_is_not_believed_is_told_with_its_round_and_kept_once() -> None:
         whole = msgspec.structs.replace(round_, ticks=0, shards=(), news=())
         player.play(Ready(number, whole, np.zeros(0, TICK), (), ()))
     assert [one for one in bench.records if isinstance(one, Quarantined)] == list(told)
+
+
+async def test_nobody_reads_on_for_a_source_that_was_closed(tmp_path: Path) -> None:
+    path = tmp_path / "long.tape"
+    ticks = np.zeros(300_000, TICK)
+    ticks["recv_ns"] = ticks["event_ns"] = T0 + np.arange(len(ticks))
+    ticks["trade_id"] = -1
+    ticks["a"] = ticks["b"] = 1.0
+    with ColumnarWriter(path, ["sim:Z"]) as writer:
+        writer.write(ticks)
+    source = TapeSource(Tape([path]), Rounds(load(environ={})), None)
+    assert source.take()
+    assert any(one.name == "read-ahead" for one in threading.enumerate())
+    await source.close()
+    assert not any(one.name == "read-ahead" for one in threading.enumerate())
+    await TapeSource(Tape([path]), Rounds(load(environ={})), None).close()
