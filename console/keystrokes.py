@@ -44,9 +44,11 @@ class KeystrokesApp(App[None]):
         if not self.app_focus:
             self.app_focus = True  # a terminal in which somebody types has the focus
             focused = self.focused
-        if isinstance(focused, (Form, ValueInput)) and focused.take(event):
+        if isinstance(focused, Form) and focused.take(event):
             return True
         if self._waits(event):
+            return True
+        if isinstance(focused, ValueInput) and focused.take(event):
             return True
         await self._run_bindings(event.key)
         return True

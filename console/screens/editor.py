@@ -169,14 +169,24 @@ class Editor(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
         try:
             await self.load()
         except LinkError as error:
-            self.forget_keys()
+            self._go_on(told=False)
             self.grid.say_empty(type(self.grid).EMPTY)
             self.say(str(error), "bad")
         else:
             self.grid.say_empty(type(self.grid).EMPTY)
             self._dialog.styles.max_height = min(len(self.fields) + _AROUND, 36)
             self.show_detail()
+            self._go_on(told=True)
+
+    def _go_on(self, *, told: bool) -> None:
+        """The values were ``told``, or could not be: what waited for them has its turn, or never will. What
+        was typed behind a value that is on its way waits for the answer to that."""
+        if self._sending:
+            return
+        if told:
             self.act_on_keys()
+        else:
+            self.forget_keys()
 
     # --- keys ------------------------------------------------------------------------------------
 
@@ -263,6 +273,7 @@ class Editor(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
 
     def action_close(self) -> None:
         if self.editing:
+            self.forget_keys()
             self.stop_editing()
             self.say("", "muted")
         else:
@@ -274,12 +285,14 @@ class Editor(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
         self.set_focus(self.grid)
 
     def send(self, key: str, value: Value) -> None:
-        """Once: what is pressed while one is on its way does nothing."""
+        """Once: to press it again while one is on its way does nothing."""
         self.send_command(key, lambda: self.commit(key, value))
 
     def send_command(self, key: str, command: Callable[[], Awaitable[Reply]]) -> None:
         if not self._sending:
             self._sending = True
+            if self.editing:
+                self.keep_keys()  # meant for what comes after it, and for nothing where it is refused
             # The app's: closing the dialog must not cut off the answer.
             self.app.run_worker(self._send(key, command), group="commands")
 
@@ -287,19 +300,24 @@ class Editor(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
         try:
             why_not = await self.why_not()
             if why_not:
+                self.forget_keys()
                 self.say(why_not, "bad")
                 return
             reply = await command()
         except LinkError as error:
+            self.forget_keys()
             self._answer(str(error), ok=False)
             return
         finally:
             self._sending = False
         self._answer(reply.text, ok=reply.ok)
         if not reply.ok or not self.is_attached:
+            self.forget_keys()
             return
         if self.editing == key:
             self.stop_editing()
+        while self.typed_ahead and self.typed_ahead[0].key == "enter":
+            del self.typed_ahead[0]  # pressed twice for the same value
         await self._load()
 
     def _answer(self, text: str, *, ok: bool) -> None:

@@ -177,7 +177,39 @@ async def test_a_double_enter_sends_once() -> None:
         assert len(link.sent) == 1
         link.gate.set()
         await until(pilot, lambda: cells(app)["weight"][2] == "3")
+        await pilot.pause()
+        assert isinstance(app.screen, Editor) and not app.screen.editing, "nor opens it again"
     assert link.sent == [("strategy", "trend", StrategyPatch(weight=3.0))]
+
+
+async def test_keys_behind_a_value_on_its_way_are_meant_for_what_comes_after_it() -> None:
+    link = FakeLink()
+    link.gate = asyncio.Event()
+    async with desk(link) as (app, pilot):
+        await press(pilot, *TREND, "j", "enter", "3", "enter", "G", "enter", "4", "0", "enter")
+        assert len(link.sent) == 1 and typed(app) == "3", "not 340"
+        link.gate.set()
+        await until(pilot, lambda: len(link.sent) == 2)
+    assert link.sent[0] == ("strategy", "trend", StrategyPatch(weight=3.0))
+    assert link.sent[1] == ("strategy", "trend", StrategyPatch(params={"min_bars": 40}))
+
+
+@pytest.mark.parametrize("how", ["refused", "esc"])
+async def test_keys_behind_a_value_that_was_not_taken_or_given_up_do_nothing(how: str) -> None:
+    link = FakeLink()
+    link.gate = asyncio.Event()
+    async with desk(link) as (app, pilot):
+        await press(pilot, *TREND, "j", "enter", "3", "enter", "G", "enter", "4")
+        if how == "refused":
+            link.fault = LinkError("weight: the engine is busy")
+        else:
+            await press(pilot, "escape")
+        link.gate.set()
+        await until(pilot, lambda: "busy" in text_of(app) or cells(app)["weight"][2] == "3")
+        await press(pilot, "x")
+        assert isinstance(app.screen, Editor) and app.screen.grid.cursor_key == "weight"
+        assert bool(app.screen.editing) is (how == "refused"), "to be mended"
+    assert len(link.sent) <= 1
 
 
 async def test_keys_that_are_typed_do_not_walk_and_h_halts_while_a_number_is_typed() -> None:
