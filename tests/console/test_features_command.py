@@ -113,7 +113,7 @@ def test_other_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["features", str(tmp_path / "binary.csv"), "--set", "alpha158", "--out", out]) == 1
     assert "no text file" in capsys.readouterr().err
     missing = str(tmp_path / "nowhere" / "out.npz")
-    assert main(["features", str(source), "--set", "alpha158", "--out", missing]) == 1
+    assert main(["features", str(source), "--set", "alpha158", "--out", missing]) == 2
     assert "cannot write" in capsys.readouterr().err
 
 
