@@ -35,13 +35,30 @@ def lines(of: HeatMap, colours: Colours, *, ascii_only: bool, largest_is_best: b
     if not known:
         return [*head, "no run has this figure"]
     low, high = min(known), max(known)
-    best = high if largest_is_best else low
+    best, told = _best(of, len(known), largest_is_best) if low < high else (None, "")
     text = [*head, (" " * LABEL + "".join(map(_over, of.columns))).rstrip()]
-    for label, row in zip(of.rows, of.cells, strict=True):
-        cells = (_cell(value, low, high, best, colours, ascii_only) for value in row)
+    for label, row, can in zip(of.rows, of.cells, of.chosen, strict=True):
+        cells = (
+            _cell(value, low, high, one and value == best, colours, ascii_only)
+            for value, one in zip(row, can, strict=True)
+        )
         text.append(_cut(label, LABEL - 1, ">") + " " + _drawn(cells, colours))
-    text.append(f"{'':{LABEL}}{number(low)} to {number(high)}, the best marked *")
+    text.append(f"{'':{LABEL}}{number(low)} to {number(high)}{told}")
     return [_ascii(line) for line in text] if ascii_only else text
+
+
+def _best(of: HeatMap, known: int, largest_is_best: bool) -> tuple[float | None, str]:
+    """Of the cells in which a run can be chosen, and what is said of its mark."""
+    able = [
+        value
+        for row, can in zip(of.cells, of.chosen, strict=True)
+        for value, chosen in zip(row, can, strict=True)
+        if chosen and value is not None
+    ]
+    if not able:
+        return None, ", none can be chosen"
+    told = "the best" if len(able) == known else "the best that can be chosen"
+    return (max if largest_is_best else min)(able), f", {told} marked *"
 
 
 def number(value: float) -> str:
@@ -59,12 +76,12 @@ def number(value: float) -> str:
 
 
 def _cell(
-    value: float | None, low: float, high: float, best: float, colours: Colours, ascii_only: bool
+    value: float | None, low: float, high: float, best: bool, colours: Colours, ascii_only: bool
 ) -> tuple[str, Style]:
     if value is None:
         return f"{'-' if ascii_only else '·':>{CELL - 2}}  ", Style()
     place = (value - low) / (high - low) if high > low else 1.0
-    mark = "*" if value == best and high > low else " "
+    mark = "*" if best else " "
     if colours is Colours.NONE:
         shades = _ASCII_SHADES if ascii_only else _SHADES
         shade = shades[min(int(place * len(shades)), len(shades) - 1)]

@@ -135,7 +135,7 @@ def _heat_map(
         return []
     tried = [run for run in runs.values() if not run.name.out]
     colours = colours_of(config.console.colours, os.environ) if sys.stdout.isatty() else Colours.NONE
-    made = heat_map(tried, spec.space, field, keys)
+    made = heat_map(tried, spec.space, field, keys, requires=spec.requires)
     smallest = field == spec.objective.field and not spec.objective.largest
     text = lines(made, colours, ascii_only=_ascii(config), largest_is_best=not smallest)
     return ["", *(["IN-SAMPLE"] if spec.walk_forward is not None else []), *text]

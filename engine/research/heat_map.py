@@ -12,7 +12,7 @@ from engine.errors import ConfigError
 from engine.research.parameters import Value
 from engine.research.space import Axis, Space, shown
 from engine.research.sweep_runs import Run
-from engine.research.sweep_spec import number
+from engine.research.sweep_spec import Requirement, number
 from engine.text import clean
 
 
@@ -27,12 +27,22 @@ class HeatMap(msgspec.Struct, frozen=True):
     cells: tuple[tuple[float | None, ...], ...]
     most: int
     """Runs in one cell."""
+    chosen: tuple[tuple[bool, ...], ...]
+    """Cells in which a run can be chosen."""
 
 
 def heat_map(
-    runs: Sequence[Run], of: Space, field: str, keys: Sequence[str] = (), *, wide: int = 10, high: int = 16
+    runs: Sequence[Run],
+    of: Space,
+    field: str,
+    keys: Sequence[str] = (),
+    *,
+    requires: Sequence[Requirement] = (),
+    wide: int = 10,
+    high: int = 16,
 ) -> HeatMap:
-    """``keys``: across and down; by default the first two parameters, the longer across.
+    """``keys``: across and down; by default the first two parameters, the longer across. ``requires``: what
+    a run must come to, to be chosen; what does not is on the map, too.
 
     More values than ``wide`` and ``high`` share cells. Raises ConfigError.
     """
@@ -41,18 +51,27 @@ def heat_map(
     columns, rows = _Bins(across, wide, few), _Bins(down, high, few)
     sums = np.zeros((len(rows.labels), len(columns.labels)))
     counts = np.zeros(sums.shape, dtype=np.int64)
+    chosen = np.zeros(sums.shape, dtype=np.bool_)
     for run in runs:
         value = number(run.figures.get(field)) if run.status == "done" else None
         if value is not None:
             cell = rows.place(run.point[down.key]), columns.place(run.point[across.key])
             sums[cell] += value
             counts[cell] += 1
+            chosen[cell] |= all(one.holds(run.figures) for one in requires)
     cells = tuple(
         tuple(float(total) / int(count) if count else None for total, count in zip(line, many, strict=True))
         for line, many in zip(sums, counts, strict=True)
     )
     return HeatMap(
-        across.key, down.key, field, columns.labels, rows.labels, cells, int(counts.max(initial=0))
+        across=across.key,
+        down=down.key,
+        field=field,
+        columns=columns.labels,
+        rows=rows.labels,
+        cells=cells,
+        most=int(counts.max(initial=0)),
+        chosen=tuple(map(tuple, chosen.tolist())),
     )
 
 

@@ -150,8 +150,8 @@ class Entry:
         if mask is None:
             positions = list(range(len(table)))
         else:
-            if self.origin and (mask.dtype.char != "?" or mask.shape != table.indices.shape):
-                raise StrategyFault(f"candidates must be {len(table)} bools, not {mask.dtype} {mask.shape}")
+            if self.origin and not _is_mask(mask, len(table)):
+                raise StrategyFault(f"candidates must be an array of {len(table)} bools, not {_told(mask)}")
             if 1 not in mask.tobytes():  # a third of what NumPy takes to look at a few rows
                 return
             positions = mask.nonzero()[0].tolist()
@@ -256,6 +256,20 @@ class Entry:
             raise StrategyFault(f"source {signal.source!r} is not the strategy's name")
         if signal.family is not _TECHNICAL:
             raise StrategyFault(f"family {signal.family} is not a strategy's: technical")
+
+
+def _is_mask(found: object, rows: int) -> bool:
+    """Whether it is what a user's ``candidates`` may return."""
+    import numpy as np
+
+    return isinstance(found, np.ndarray) and found.dtype.char == "?" and found.shape == (rows,)
+
+
+def _told(found: object) -> str:
+    """A few words on what is no mask."""
+    import numpy as np
+
+    return f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else f"a {type(found).__name__}"
 
 
 def _plain(signal: Signal, now_ns: int) -> Signal:

@@ -23,6 +23,7 @@ _MAP = HeatMap(
     ("10", "200000000000"),
     (tuple(n / 3 for n in range(10)), (None, -1.5, *(float(n) for n in range(8)))),
     3,
+    ((True,) * 10,) * 2,
 )
 
 
@@ -44,13 +45,28 @@ def test_it_fits_80_columns_and_its_numbers_are_always_there(colours: Colours, p
 
 def test_the_smallest_can_be_the_best_and_nothing_can_be_there() -> None:
     assert " -1.5* " in "".join(lines(_MAP, Colours.NONE, ascii_only=True, largest_is_best=False))
-    empty = HeatMap("a.x", "a.y", "sharpe", ("1",), ("1",), ((None,),), 0)
+    empty = HeatMap("a.x", "a.y", "sharpe", ("1",), ("1",), ((None,),), 0, ((False,),))
     assert lines(empty, Colours.NONE, ascii_only=False)[1] == "no run has this figure"
+
+
+def test_the_mark_is_for_what_can_be_chosen() -> None:
+    def drawn(*chosen: bool) -> list[str]:
+        return lines(
+            HeatMap("a.x", "a.y", "sharpe", ("5", "10", "20"), ("50",), ((0.2, 0.4, 0.5),), 1, (chosen,)),
+            Colours.NONE,
+            ascii_only=True,
+        )
+
+    some = drawn(True, True, False)
+    assert "0.4*" in some[2] and "0.5*" not in some[2]
+    assert some[-1].endswith("0.2 to 0.5, the best that can be chosen marked *")
+    none = drawn(False, False, False)
+    assert "*" not in "".join(none) and none[-1].endswith("0.2 to 0.5, none can be chosen")
 
 
 def test_a_mark_stands_behind_its_own_number_and_before_a_blank() -> None:
     cells = ((0.224, 0.461, 0.52),)
-    of = HeatMap("a.x", "a.y", "sharpe", ("5", "10", "20"), ("50",), cells, 1)
+    of = HeatMap("a.x", "a.y", "sharpe", ("5", "10", "20"), ("50",), cells, 1, ((True,) * 3,))
     bare = lines(of, Colours.NONE, ascii_only=True)
     assert bare[2] == f"{'50':>8} 0.224  0.461#  0.52*"
     assert bare[1] == f"{'':9}     5     10     20"

@@ -180,7 +180,9 @@ class TestBothSizes:
             await drawn(app, pilot)
             await pilot.press("ctrl+p")
             await pilot.pause()
-            app.screen.query_one(Input).cursor_blink = False  # three themes may take longer than half a second
+            app.screen.query_one(
+                Input
+            ).cursor_blink = False  # three themes may take longer than half a second
             await pilot.press(*"halt")
             await until(pilot, lambda: app.screen.query_one(OptionList).option_count > 1)
             await until(pilot, lambda: at_rest(app))

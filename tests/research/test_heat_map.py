@@ -8,6 +8,7 @@ from engine.errors import ConfigError
 from engine.research.heat_map import heat_map
 from engine.research.space import Space, grid, space
 from engine.research.sweep_runs import Name, Run, Task
+from engine.research.sweep_spec import Requirement
 from tests.research.made_runs import FAST, KINDS, SLOW, run_of, spec
 
 _OF = spec().space
@@ -24,6 +25,12 @@ def test_a_cell_is_the_run_of_its_two_values() -> None:
     assert found.cells == ((20.0, 30.0, 40.0, 50.0),) * 3
     turned = heat_map(_runs(_OF), _OF, "trades", ("ema_slow", "ema_fast"))
     assert (turned.across, turned.down) == (SLOW, FAST) and turned.cells[1] == (30.0, 30.0, 30.0)
+
+
+def test_what_a_run_must_come_to_is_told_beside_its_cell() -> None:
+    found = heat_map(_runs(_OF), _OF, "trades", requires=[Requirement("trades", True, 40.0)])
+    assert found.cells == ((20.0, 30.0, 40.0, 50.0),) * 3
+    assert found.chosen == ((False, False, True, True),) * 3
 
 
 def test_other_parameters_are_averaged_and_what_failed_is_left_out() -> None:
