@@ -180,9 +180,8 @@ class TestBothSizes:
             await drawn(app, pilot)
             await pilot.press("ctrl+p")
             await pilot.pause()
-            app.screen.query_one(
-                Input
-            ).cursor_blink = False  # three themes may take longer than half a second
+            # To take it in three themes may last longer than half a second.
+            app.screen.query_one(Input).cursor_blink = False
             await pilot.press(*"halt")
             await until(pilot, lambda: app.screen.query_one(OptionList).option_count > 1)
             await until(pilot, lambda: at_rest(app))
