@@ -23,7 +23,7 @@ from engine.ops.exposition import Page
 from engine.wiring.engine_options import EngineOptions
 from engine.wiring.live import LiveEngine
 from engine.wiring.metrics.account import AccountMetrics, OrderMetrics
-from engine.wiring.metrics.bus import BusMetrics, GroupLag
+from engine.wiring.metrics.bus import BusMetrics, GroupLag, Stage, Whole
 from engine.wiring.metrics.collect import Metrics
 from engine.wiring.metrics.decisions import FlowMetrics, StageMetrics
 from engine.wiring.metrics.service import ServiceMetrics
@@ -197,6 +197,7 @@ async def test_the_loop_is_held_for_no_longer_than_a_millisecond(bench: Bench, e
 
 
 async def test_every_query_of_the_dashboard_finds_its_metric(engine: LiveEngine) -> None:
+    engine.bus_metrics.whole = lambda: Whole((Stage("market", 1, 0.01),), 0, 1 << 20, 1 << 30)
     page = (await engine.metrics.page()).decode()
     kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", page, re.M))
     known = set(kinds) | {
