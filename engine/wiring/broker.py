@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
@@ -327,10 +327,15 @@ class Brokers:
         """How they are reached, one line; "" without any."""
         return "" if self.alpaca is None else self.alpaca.text()
 
-    def restore(self, orders: Sequence[Order], now_ns: int) -> None:
-        """Hand each gateway its orders of an earlier run: the open ones, and those in their lists."""
+    def restore(self, orders: Sequence[Order], past: Iterable[Order], now_ns: int) -> None:
+        """Hand each gateway its orders of an earlier run: the open ones, and those in their lists; and of all
+        that were ``past`` then, what it may still tell."""
         if self.alpaca is not None:
-            self.alpaca.gateway.restore([o for o in orders if o.request.gateway == NAME], now_ns)
+            gateway = self.alpaca.gateway
+            gateway.restore([o for o in orders if o.request.gateway == NAME], now_ns)
+            for order in past:
+                if order.request.gateway == NAME:
+                    gateway.jobs.remember(order)
 
     async def run(self) -> None:
         """Keep every broker running, until canceled; a bug of ours is told, and it goes on."""

@@ -65,7 +65,7 @@ class Gateways:
         for order in blotter.open_orders():
             for one in (order, *blotter.of_list(order.request.list_id)):
                 orders[one.client_order_id] = one
-        self.brokers.restore(list(orders.values()), now_ns)
+        self.brokers.restore(list(orders.values()), blotter, now_ns)
         if self._desk.trading.gate.state is not RiskState.ACTIVE and not self._config.engine.hands_off:
             self._desk.trading.cancel_entries()  # the engine may have died between a halt and its cancels
         self._compare_with_all(settings)

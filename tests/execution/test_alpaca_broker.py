@@ -454,6 +454,26 @@ async def test_a_restart_asks_for_every_open_order(server: AlpacaServer) -> None
     assert all(count == 1 for count in server.placed.values()) and "td-3" not in server.placed
 
 
+@pytest.mark.parametrize("elsewhere", ["", "another-id"])
+async def test_what_was_filled_before_a_restart_is_told_as_ours(server: AlpacaServer, elsewhere: str) -> None:
+    """Also where the venue lists an execution under another id than its stream told."""
+    first = DeskSide(server)
+    async with first.running():
+        first.place(ask())
+        await first.reaches(S.ACCEPTED)
+        server.fill("td-1", "2", "100")
+        await first.reaches(S.FILLED)
+    if elsewhere:
+        server.executions[0]["id"] = f"20261123000000000::{elsewhere}"
+    server.orders.clear()  # it was sent long before what is asked for
+    second = DeskSide(server)
+    second.brokers.restore([], first.blotter, time.time_ns())
+    async with second.running():
+        (fill,) = (await second.broker.account(1)).fills
+    assert fill.client_order_id == "td-1"
+    assert second.reports == [], "it is booked already"
+
+
 async def test_a_restart_finds_the_legs_of_a_bracket(server: AlpacaServer) -> None:
     """Killed before the venue told the legs' ids; the entry filled meanwhile."""
     of = {"symbol": AAPL, "list_id": "l-1"}

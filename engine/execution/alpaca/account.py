@@ -127,11 +127,11 @@ def _order(row: OrderRow, jobs: Jobs, names: Mapping[str, str]) -> VenueOrder:
 def _fill(
     row: Execution, jobs: Jobs, symbols: Mapping[str, str], names: Mapping[str, str], now_ns: int
 ) -> Fill:
-    ours = jobs.of_venue_id(row.order_id)
+    trade_id = f"alpaca-{row.execution_id}"
     symbol = names.get(plain(row.symbol), row.symbol)
     return Fill(
-        trade_id=f"alpaca-{row.execution_id}",
-        client_order_id="" if ours is None else ours.client_order_id,
+        trade_id=trade_id,
+        client_order_id=jobs.of_execution(row.order_id, trade_id),
         symbol=symbol,
         side=side_of(row.side),
         quantity=row.qty,

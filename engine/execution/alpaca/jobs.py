@@ -25,6 +25,8 @@ class Jobs:
         self._all: dict[str, Job] = {}
         self._active: dict[str, Job] = {}
         self._by_venue_id: dict[str, Job] = {}
+        self._past: dict[str, str] = {}
+        """Of orders that were done when the engine started: the venue's id, and each trade id -> our id."""
         self.fetch_ns = 0
         """When to ask for executions; 0: none are missing."""
 
@@ -58,7 +60,21 @@ class Jobs:
         job = self._by_venue_id.get(venue_id)
         return None if job is None else job.tracked.order
 
+    def of_execution(self, venue_id: str, trade_id: str) -> str:
+        """Our id of the order that an execution is of, one that was done before this run too; "": none."""
+        order = self.of_venue_id(venue_id)
+        if order is not None:
+            return order.client_order_id
+        return self._past.get(trade_id) or self._past.get(venue_id, "")
+
     # --- in
+
+    def remember(self, order: Order) -> None:
+        """An order that was done before this run: what the venue tells of its executions is known."""
+        identity = order.client_order_id
+        if identity not in self._all and order.filled:
+            known = filter(None, (order.venue_order_id, *order.trade_ids))
+            self._past.update(dict.fromkeys(known, identity))
 
     def queue(self, request: OrderRequest, name: str, now_ns: int) -> Job:
         """An order that is SUBMITTED, or HELD as a bracket's child; ``name``: Alpaca's of its symbol."""
