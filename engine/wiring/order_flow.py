@@ -44,6 +44,7 @@ from engine.wiring.order_journal import Commit, OrderJournal
 from engine.wiring.order_work import OrderWork
 from engine.wiring.own_exits import OwnExits
 from engine.wiring.paper_market import PaperMarket
+from engine.wiring.reductions import Reductions
 from engine.wiring.replacements import Replacements
 from engine.wiring.risk_view import RiskViews
 
@@ -138,6 +139,10 @@ class OrderFlow:
             judged=self._judged,
             asked=self._asked,
         )
+        self.reductions = Reductions(
+            *(features, self.ledger, self.work, self.journal, self.cancels, self.amendments, self.gateways)
+        )
+        self._hands_off = config.engine.hands_off
         self.orders = 0
         self.on_unbookable: Callable[[str], None] = lambda why: None
         """Called when a gateway reported money that the books cannot take up: the account is another than
@@ -372,6 +377,16 @@ class OrderFlow:
             self.cancels.released(order.request)
         if self.replacements.waiting:
             self.replacements.look()
+        if self._routes and order is not None and not self._hands_off:
+            self.reductions.look(order.request.symbol)
+
+    def on_time(self) -> None:
+        """Each bar interval."""
+        self.market.on_time()
+        if not self._hands_off:
+            self.entry_cancels.on_time()
+            for symbol in self._routes:
+                self.reductions.look(symbol)
 
     def on_clock(self) -> None:
         """Time passed, with or without a tick."""

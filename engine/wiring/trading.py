@@ -191,9 +191,7 @@ class Trading:
         """
         now = self._features.now_ns
         flow, ledger = self._flow, self.ledger
-        flow.market.on_time()
-        if not self._hands_off:
-            flow.entry_cancels.on_time()
+        flow.on_time()
         if now // _DAY_NS != self._day:
             self._day = now // _DAY_NS
             ledger.roll(now)
