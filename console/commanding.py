@@ -97,9 +97,17 @@ class CommandingApp(App[None]):
         if about:
             self._said_about[about] = toast
         self._notifications.add(toast)  # at once: the next one counts it
-        for rack in self.desk.query_children("ToastRack"):
-            rack.set_class(self.desk.active == LOG_PANE, "-top")  # its newest lines are its last
+        self.place_toasts()
         self._refresh_notifications()
+
+    def place_toasts(self) -> None:
+        """Away from what is read at the bottom now."""
+        for rack in self.desk.query_children("ToastRack"):
+            rack.set_class(self.read_at_the_bottom(), "-top")
+
+    def read_at_the_bottom(self) -> bool:
+        """Whether somebody looks at the desk's last lines: the log's newest ones are there."""
+        return self.desk.active == LOG_PANE and self.desk.has_class("-compact")
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key) and not event.is_forwarded and self.desk.has_class("-compact"):

@@ -85,6 +85,8 @@ class PromptApp(ModelsApp):
         line.input.max_length = LONGEST
         line.input.submitted, line.dropped = self._submit_line, self._drop_line
         hint = self.key_map.words("{halt_anywhere} HALT")
+        if self._notifications:
+            self.place_toasts()
         line.open(offer, put, self.memory.memory.commands, text, hint)
         # Behind the next frame: to ask takes as long as to draw the line.
         self.call_after_refresh(self._learn, line.turn)
@@ -114,8 +116,14 @@ class PromptApp(ModelsApp):
         line, self._line = self._line, None
         if line is not None:
             line.close()
+            if self._notifications:
+                self.place_toasts()
             # What is hidden with the focus would hand it to its neighbour, and another pane be active.
             self.desk.set_focus(self.desk.grid)
+
+    def read_at_the_bottom(self) -> bool:
+        """What the line offers stands there."""
+        return self._line is not None or super().read_at_the_bottom()
 
     def _submit_line(self, text: str) -> None:
         line = self._line

@@ -737,6 +737,19 @@ async def test_on_a_small_screen_a_toast_leaves_the_log_in_sight_and_goes_with_t
         assert toasts(app) == ["one line"], "there is room"
 
 
+@pytest.mark.parametrize("size", [COMPACT, WIDE])
+async def test_no_toast_lies_on_what_the_command_line_offers(size: tuple[int, int]) -> None:
+    app = DeskApp(FakeLink(), frames_per_s=10)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await press(pilot, "colon")
+        app.say("while it is open")
+        await until(pilot, lambda: 0 < lowest(app) <= 10)
+        await press(pilot, "escape")
+        await until(pilot, lambda: lowest(app) > size[1] - 8)
+        await press(pilot, "colon")
+        await until(pilot, lambda: 0 < lowest(app) <= 10)
+
+
 def lowest(app: DeskApp) -> int:
     """The line below that of the lowest toast; 0 where none is drawn."""
     return max((toast.region.bottom for toast in app.desk.query("Toast")), default=0)
