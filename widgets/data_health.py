@@ -64,7 +64,7 @@ def feed_lines(
     for feed in told:
         words = [feed.detail] if feed.detail else []
         if feed.clock_off:
-            words.insert(0, f"clock {figures.apart(feed.clock_offset_ms or 0.0)} off: entries denied")
+            words.insert(0, f"{figures.clocks_off(feed.clock_offset_ms or 0.0)}: entries denied")
         words += ["best effort: what is missing cannot be noticed"] if feed.best_effort else []
         if words:
             style = "muted" if feed.state in ("up", "ended") and not feed.clock_off else "warn"

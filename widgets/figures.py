@@ -154,6 +154,12 @@ def apart(ms: float) -> str:
     return f"{abs(ms):,.0f} ms"
 
 
+def clocks_off(ms: float) -> str:
+    """What is wrong where a venue's time and ours are so far apart, ours less theirs: where ours is ahead, it
+    cannot be told from data that comes late."""
+    return f"{apart(ms)} late or clock off" if ms > 0 else f"clock {apart(ms)} off"
+
+
 def micros(us: float | None) -> str:
     """A latency in microseconds as ``340µs``, ``1.2ms``, ``2.1s``."""
     if us is None or not math.isfinite(us):

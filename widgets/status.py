@@ -261,7 +261,7 @@ def _feeds(view: StatusView) -> Line:
     if worst.is_late(view.stale_s):
         what = f"late {figures.age((worst.age_ms or 0.0) * 1e6)}"
     elif worst.state == "up":
-        what = f"clock {figures.apart(worst.clock_offset_ms or 0.0)} off"
+        what = figures.clocks_off(worst.clock_offset_ms or 0.0)
     return (
         ("FEED ", "muted"),
         (f"{mark} {_venue(worst.venue)} {what}", style),

@@ -11,7 +11,7 @@ from console.cli.client import ask
 from console.cli.settings import state_dir
 from console.model_line import model_line
 from engine.api.protocol import FeedRow, Health
-from widgets.figures import apart
+from widgets.figures import clocks_off
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -75,5 +75,5 @@ def _faults(feed: FeedRow) -> str:
     )
     told = "".join(f", {count} {what}" for count, what in counts if count)
     if feed.clock_off:
-        told += f", clock {apart(feed.clock_offset_ms or 0.0)} off: entries denied"
+        told += f", {clocks_off(feed.clock_offset_ms or 0.0)}: entries denied"
     return told + (", best effort" if feed.best_effort else "")

@@ -3,44 +3,51 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from engine.events import NS, MarketEvent, Quote, Trade
-from engine.instruments import venue_of
+from engine.instruments import Instruments, venue_of
 
 SAMPLES = 256
+RECENT_S = 5
+AT_LEAST = 4
+"""The offset is judged by the samples of so many seconds, and by no fewer than so many."""
 PATIENCE_S = 30
 """A venue that quoted for so long without a trade tells no time to judge it by."""
 
 
 class _Least:
-    """The least of the newest ``SAMPLES`` numbers, kept as they come: an order that waits only reads it."""
+    """The least of the recent numbers, kept as they come: an order that waits only reads it."""
 
     __slots__ = ("_added", "_rising", "value")
 
     def __init__(self) -> None:
         self._added = 0
-        self._rising: deque[tuple[int, int]] = deque()
-        """(how many came before, number): those that no later one undercuts, rising."""
+        self._rising: deque[tuple[int, int, int]] = deque()
+        """(how many came before, when, number): those that no later one undercuts, rising."""
         self.value = 0
         """Of no meaning before the first."""
 
-    def add(self, number: int) -> None:
+    def add(self, number: int, recv_ns: int) -> None:
         rising, added = self._rising, self._added
-        while rising and rising[-1][1] >= number:
+        while rising and rising[-1][2] >= number:
             rising.pop()
-        rising.append((added, number))
-        if rising[0][0] <= added - SAMPLES:
+        rising.append((added, recv_ns, number))
+        old_ns = recv_ns - RECENT_S * NS
+        while rising[0][0] <= added - AT_LEAST and (
+            rising[0][1] < old_ns or rising[0][0] <= added - SAMPLES
+        ):
             rising.popleft()
         self._added = added + 1
-        self.value = rising[0][1]
+        self.value = rising[0][2]
 
 
 class ClockOffset:
-    """Per venue the least of the newest ``recv_ns - event_ns``: the offset plus the shortest way here.
+    """Per venue the least of the recent ``recv_ns - event_ns``: the offset plus the shortest way here.
 
     Delay only ever adds, so the minimum is the best one-way estimate (as in NTP's clock filter). Far below
-    zero, the venue's clock is ahead of ours; far above, ours is ahead or everything is late. Trades alone
+    zero, the venue's clock is ahead of ours; far above, ours is ahead or everything is late. It is that of
+    some seconds: by a longer one a line that falls behind would look like one that does not. Trades alone
     are samples: a quote carries no time of its own on some venues, and on others that of a trade long past.
     """
 
@@ -71,7 +78,7 @@ class ClockOffset:
         if samples is None:
             samples = self._samples[venue] = _Least()
             self._delays[venue] = deque(maxlen=SAMPLES)
-        samples.add(recv_ns - event_ns)
+        samples.add(recv_ns - event_ns, recv_ns)
         self._delays[venue].append(recv_ns - event_ns)
 
     def note_quote(self, venue: str, recv_ns: int) -> None:
@@ -102,3 +109,27 @@ class ClockOffset:
             return samples.value
         first, newest = self._quoted.get(venue, (0, 0))
         return 0 if newest - first >= PATIENCE_S * NS else None
+
+    def late(self, most_ns: int) -> dict[str, int]:
+        """The venues that are behind by more than ``most_ns``, and by how much: what they tell is late, or our
+        clock is ahead of theirs. Which of both cannot be told."""
+        return {venue: one.value for venue, one in self._samples.items() if one.value > most_ns}
+
+
+class Lateness:
+    """Of the symbols of an engine, by index. ``most_ns()``: what is still in time."""
+
+    def __init__(self, clocks: ClockOffset, instruments: Instruments, most_ns: Callable[[], int]) -> None:
+        self._clocks = clocks
+        self._instruments = instruments
+        self._most_ns = most_ns
+
+    def late_ns(self, index: int) -> int:
+        """0 when its venue's data comes in time."""
+        late = self._clocks.late(self._most_ns())
+        return late.get(self._instruments[index].venue, 0) if late else 0
+
+    def late(self) -> list[int]:
+        """The symbols whose venue's data does not."""
+        late = self._clocks.late(self._most_ns())
+        return [one.index for one in self._instruments if one.venue in late] if late else []

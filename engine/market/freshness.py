@@ -7,7 +7,8 @@ quotes an old trade is only marked: most pairs go without one for minutes, and w
 silent the connection's watchdog says so. A kind that the symbol never had is not missed. A book that is wrong
 makes the quotes that are its top stale at once, whatever their age. A symbol that only bars tell of has no
 quote to be traded at. All of these deny entries; marked, too, is a book without news for ``book_age_s``,
-since no order's price rests on it.
+since no order's price rests on it. And what a venue tells late is stale to who looks at it, however lately it
+was heard: risk denies its entries by the clocks' difference.
 """
 
 from __future__ import annotations
@@ -44,6 +45,16 @@ class LastSeen(Protocol):
     def trade_times(self) -> npt.NDArray[Any]: ...
 
 
+class Late(Protocol):
+    """Knows which symbols' data comes too late to be of the moment."""
+
+    def late_ns(self, index: int) -> int:
+        """0: it does not."""
+
+    def late(self) -> list[int]:
+        """All of them."""
+
+
 class AgeLimits(msgspec.Struct, frozen=True):
     """Seconds, by kind of data; exactly the limit is fresh."""
 
@@ -56,9 +67,13 @@ class AgeLimits(msgspec.Struct, frozen=True):
 class Freshness:
     """Ages of the symbols' data, by index. A symbol that never ticked has no age and is stale."""
 
-    def __init__(self, seen: LastSeen, limits: AgeLimits | None = None) -> None:
+    def __init__(
+        self, seen: LastSeen, limits: AgeLimits | None = None, *, lateness: Late | None = None
+    ) -> None:
+        """``lateness``: None where nothing is judged to be late, as on a tape."""
         limits = limits or AgeLimits()
         self._seen = seen
+        self._lateness = lateness
         self._trade_ns = round(limits.trade_s * NS)
         self._quote_ns = round(limits.quote_s * NS)
         self._book_ns = round(limits.book_s * NS)
@@ -150,7 +165,11 @@ class Freshness:
         age = self.age_ns(index, now_ns)
         if age is None:
             return "no data yet"
-        return self.fault(index, now_ns) or (_old("data", age) if age > limit_ns else "")
+        fault = self.fault(index, now_ns) or (_old("data", age) if age > limit_ns else "")
+        if fault or self._lateness is None:
+            return fault
+        late_ns = self._lateness.late_ns(index)
+        return f"{late_ns / NS:.1f} s late, or clocks differ" if late_ns else ""
 
     def stale_count(self, now_ns: int, limit_ns: int) -> int:
         """How many symbols are stale by ``reason``."""
@@ -160,6 +179,8 @@ class Freshness:
         stale |= (quotes == 0) & (trades > 0) & (now_ns - trades > self._trade_ns)
         for index in self._faults:
             stale[index] = bool(self.reason(index, now_ns, limit_ns))
+        if self._lateness is not None:
+            stale[self._lateness.late()] = True
         return int(np.count_nonzero(stale))
 
 

@@ -30,10 +30,11 @@ from engine.feature_table import FeatureTable
 from engine.features.engine import BARS, EXIT, NONE, RISE, WAKE, FeatureEngine
 from engine.feeds.base import InstrumentSpec
 from engine.instruments import Instruments
-from engine.market.clock_offset import ClockOffset
+from engine.market.clock_offset import ClockOffset, Lateness
 from engine.market.freshness import AgeLimits, Freshness
 from engine.market.quarantine import Quarantine, Tick
 from engine.market.screen import REJECTS, Screen
+from engine.risk.limits import Limits
 from engine.store.rows import Record
 from engine.strategies.model import Model
 from engine.strategies.registry import StrategySet
@@ -83,10 +84,14 @@ class Desk:
         self.instruments = instruments
         self.features = FeatureEngine(config.features, quote_max_age_s=config.risk.stale_data_s)
         quality = config.quality
+        self.clock_offset = ClockOffset()
         self.screen = Screen(outlier_pct=quality.daily_return_pct)
         self.freshness = Freshness(
             self.features,
             AgeLimits(quality.trade_age_s, quality.quote_age_s, quality.book_age_s, quality.candle_age_s),
+            lateness=Lateness(self.clock_offset, instruments, lambda: self.limits.skew_ns)
+            if judge_skew
+            else None,
         )
         self.quarantine = Quarantine(record)
         self.commit = commit
@@ -99,7 +104,6 @@ class Desk:
         raise nor wait."""
         self.stages = stages or Stages()
         self.latency = self.stages.approved
-        self.clock_offset = ClockOffset()
         self._beat_ns = min(int(config.features.bar_s * NS), NS)
         self._timed_ns = 0
         self._stopwatch = Stopwatch(self.stages, timer)
@@ -211,6 +215,11 @@ class Desk:
     @property
     def now_ns(self) -> int:
         return self.features.now_ns
+
+    @property
+    def limits(self) -> Limits:
+        """In force now."""
+        return self.trading.gate.book.limits
 
     def on_events(self, events: Sequence[MarketEvent]) -> None:
         """What one socket read held, decoded, in order."""

@@ -33,7 +33,6 @@ class Operation:
         self._decisions = 0
         self._disk_free: int | None = None
         self._failed = False
-        self._most_skew_ns = int(engine.config.risk.clock_skew_s * NS)
 
     async def run(self) -> None:
         """Watch, until canceled."""
@@ -94,5 +93,5 @@ class Operation:
             stats.state in _DELIVERING,
             f"{stats.state.value}, {clean(stats.detail)}" if stats.detail else stats.state.value,
             max(0, now_ns - stats.last_data_ns) / NS if stats.last_data_ns else None,
-            skew_ns is not None and abs(skew_ns) > self._most_skew_ns > 0,
+            skew_ns is not None and abs(skew_ns) > self._engine.desk.limits.skew_ns,
         )

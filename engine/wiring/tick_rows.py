@@ -20,9 +20,9 @@ MOST_AGE_S = 0.05
 
 
 class TickRows:
-    """``stale_ns``: of this age on, a symbol's data counts as stale."""
+    """``stale_ns()``: of this age on, a symbol's data counts as stale."""
 
-    def __init__(self, desk: Desk, stale_ns: int) -> None:
+    def __init__(self, desk: Desk, stale_ns: Callable[[], int]) -> None:
         self._desk = desk
         self._stale_ns = stale_ns
         self._made: tuple[TickRow, ...] = ()
@@ -69,7 +69,7 @@ class TickRows:
         polled = venue_of(instrument.symbol) == POLLED
         if polled and (candle := desk.news.candles.get(instrument.symbol)) is not None:
             last, age = candle.close, desk.freshness.candle_age_ns(index, now_ns)
-        reason = desk.freshness.reason(index, now_ns, self._stale_ns)
+        reason = desk.freshness.reason(index, now_ns, self._stale_ns())
         return TickRow(
             symbol=instrument.symbol,
             bid=number(bid),

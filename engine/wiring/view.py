@@ -64,9 +64,7 @@ class DeskView:
         self._desk = desk
         self._mode = mode
         self._started_ns = started_ns
-        self._stale_ns = int(desk.config.risk.stale_data_s * NS)
-        self._most_skew_ns = int(desk.config.risk.clock_skew_s * NS)
-        self.tick_rows = TickRows(desk, self._stale_ns)
+        self.tick_rows = TickRows(desk, lambda: desk.limits.stale_ns)
         self.order_rows = OrderRows(desk.instruments)
         self._rate_ns = 0
         self._rate_ticks = 0
@@ -113,7 +111,7 @@ class DeskView:
         )
 
     def feeds(self, now_ns: int, head: Head) -> tuple[FeedRow, ...]:
-        most_skew_ns = 0 if head.tape else self._most_skew_ns
+        most_skew_ns = 0 if head.tape else self._desk.limits.skew_ns
         return (
             *(feed_row(feed, now_ns, self._desk.clock_offset, most_skew_ns) for feed in head.feeds),
             *(feed_row(feed, now_ns) for feed in head.beside),
@@ -125,7 +123,7 @@ class DeskView:
     def _status(self, now_ns: int, head: Head) -> Work[StatusRow]:
         desk = self._desk
         latency_us = [rounded(desk.latency.percentile_us(share), 1) for share in (0.5, 0.99)]
-        stale = desk.freshness.stale_count(now_ns, self._stale_ns)
+        stale = desk.freshness.stale_count(now_ns, desk.limits.stale_ns)
         locked = self._locked(now_ns)
         yield
         ledger, gate, risk = desk.trading.ledger, desk.trading.gate, desk.config.risk
@@ -205,7 +203,7 @@ class DeskView:
             levels = desk.trading.watch.levels(position.symbol)
             mark = ledger.mark_price(position.symbol)
             stale = instrument is None or bool(
-                desk.freshness.reason(instrument.index, now_ns, self._stale_ns)
+                desk.freshness.reason(instrument.index, now_ns, desk.limits.stale_ns)
             )
             rows.append(
                 PositionRow(

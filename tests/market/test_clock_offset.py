@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.events import NS, Quote, Trade
-from engine.market.clock_offset import PATIENCE_S, SAMPLES, ClockOffset
+from engine.instruments import Instruments
+from engine.market.clock_offset import AT_LEAST, PATIENCE_S, RECENT_S, SAMPLES, ClockOffset, Lateness
 from tests.features.ticks import T0
 
 MS = NS // 1000
@@ -19,12 +20,40 @@ def test_unknown_until_the_first_trade_and_each_venue_for_itself() -> None:
     assert (offset.skew_ns("kraken"), offset.skew_ns("binance")) == (40 * MS, None)
 
 
-@given(st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=2 * SAMPLES))
-def test_the_least_of_the_newest(delays: list[int]) -> None:
+@given(st.lists(st.tuples(st.integers(-(10**12), 10**12), st.integers(0, NS)), min_size=1, max_size=600))
+def test_the_least_of_the_recent(told: list[tuple[int, int]]) -> None:
+    offset, recv_ns, samples = ClockOffset(), T0, []
+    for delay, later_ns in told:
+        recv_ns += later_ns
+        samples.append((recv_ns, delay))
+        offset.note("kraken", recv_ns - delay, recv_ns)
+    recent = [one for at, one in samples[-SAMPLES:] if at >= recv_ns - RECENT_S * NS]
+    assert offset.skew_ns("kraken") == min(recent + [one for _, one in samples[-AT_LEAST:]])
+
+
+def test_a_line_that_falls_behind_shows_within_seconds() -> None:
     offset = ClockOffset()
-    for number, delay in enumerate(delays):
-        offset.note("kraken", T0 + number, T0 + number + delay)
-    assert offset.skew_ns("kraken") == min(delays[-SAMPLES:])
+    for tenth in range(300):
+        late_ns = max(0, tenth - 100) * NS // 20  # half a second a second
+        at = T0 + tenth * NS // 10
+        offset.note("binance", at - late_ns - 20 * MS, at)
+        assert (offset.late(NS) != {}) == (late_ns + 20 * MS > NS + RECENT_S * NS // 2)
+    offset.note("binance", at, at + 20 * MS)
+    assert offset.late(NS) == {}, "it has caught up"
+
+
+def test_the_symbols_of_a_venue_that_is_late() -> None:
+    offset, instruments = ClockOffset(), Instruments()
+    for symbol in ("okx:A", "kraken:B", "okx:C"):
+        instruments.add(symbol)
+    late = Lateness(offset, instruments, lambda: NS)
+    offset.note("kraken", T0, T0 + 5 * MS)
+    offset.note("okx", T0, T0 + NS)
+    for _ in range(AT_LEAST - 1):
+        offset.note("okx", T0 + 20 * NS, T0 + 23 * NS)
+    assert (late.late(), late.late_ns(0)) == ([], 0), "one of the newest was in time"
+    offset.note("okx", T0 + 20 * NS, T0 + 23 * NS)
+    assert (late.late(), late.late_ns(0), late.late_ns(1)) == ([0, 2], 3 * NS, 0)
 
 
 def test_a_venue_that_only_quotes_is_unknown_for_a_while_then_has_no_clock() -> None:

@@ -150,3 +150,23 @@ def test_bars_alone_are_shown_as_long_as_they_are_fresh_and_never_traded_at() ->
     assert fresh.fault(0, at(1)) == NO_QUOTE
     assert fresh.reason(0, at(180), SILENCE) == "" and fresh.stale_count(at(180), SILENCE) == 0
     assert fresh.reason(0, at(181), SILENCE) == "bar 181 s old" and fresh.stale_count(at(181), SILENCE) == 1
+
+
+class Behind:
+    """The data of the second symbol comes late."""
+
+    def late_ns(self, index: int) -> int:
+        return 2 * NS if index == 1 else 0
+
+    def late(self) -> list[int]:
+        return [1]
+
+
+def test_what_comes_late_is_stale_to_who_looks_however_lately_it_was_heard() -> None:
+    engine, _ = fresh_of(3)
+    fresh = Freshness(engine, LIMITS, lateness=Behind())
+    feed(engine, *(quote(0, 10, 11, symbol=index) for index in range(3)))
+    told = [fresh.reason(index, at(1), SILENCE) for index in range(3)]
+    assert told == ["", "2.0 s late, or clocks differ", ""]
+    assert fresh.stale_count(at(1), SILENCE) == 1
+    assert fresh.look(1, at(1))[1] == "", "its entries are denied by the clocks"

@@ -26,7 +26,7 @@ async def test_others_go_first_after_each_slice_and_all_are_told_the_same(
     monkeypatch.setattr(tick_rows, "MOST_AGE_S", 60.0)
     monkeypatch.setattr(slices, "SLICE_NS", 1)  # a row
     bench = traded(20)
-    made, expected = TickRows(bench.desk, 10**10), TickRows(bench.desk, 10**10).rows(at(2))
+    made, expected = TickRows(bench.desk, lambda: 10**10), TickRows(bench.desk, lambda: 10**10).rows(at(2))
     turns, looks = 0, []
 
     def now_ns() -> int:
@@ -54,7 +54,7 @@ async def test_others_go_first_after_each_slice_and_all_are_told_the_same(
 async def test_what_was_prepared_is_told_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tick_rows, "MOST_AGE_S", 0.0)
     bench = traded(20)
-    made = TickRows(bench.desk, 10**10)
+    made = TickRows(bench.desk, lambda: 10**10)
     await made.prepare(lambda: at(2))
     bench.desk.on_events([trade("x:0", 2, 100.5, 1.0, 2.0)])
     assert made.rows(at(2))[0].last == 100.5
