@@ -22,8 +22,11 @@ class RunningCandles:
 
     def push(self, candle: Candle, out: list[MarketEvent]) -> None:
         """Append ``candle``, and before it, closed, the bar that it succeeds. What is older is dropped: its
-        closed form went out already.
+        closed form went out already. One of the future succeeds none: who judges bars will set it aside.
         """
+        if of_future(candle):
+            out.append(candle)
+            return
         key = (candle.symbol, candle.interval_s)
         last = self._last.get(key)
         if last is not None and candle.open_ns < last.open_ns:
@@ -38,6 +41,11 @@ class RunningCandles:
     def clear(self) -> None:
         """Messages were missed: what is held may be half a bar, and is never closed."""
         self._last.clear()
+
+
+def of_future(candle: Candle) -> bool:
+    """It is dated wrong: no difference of clocks is as long as a bar."""
+    return candle.open_ns > candle.recv_ns + candle.interval_s * NS
 
 
 def settled(open_ns: int, interval_s: int, newest_ns: int, recv_ns: int) -> bool:

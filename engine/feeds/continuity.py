@@ -29,6 +29,29 @@ SETTLE_NS = NS // 5
 _RESTART_NS = 60 * NS
 
 
+class Dates:
+    """When trades of one symbol happened. One that is suddenly dated a minute further ahead of our clock than
+    any before it is dated wrong, and is not taken at its word: else all that comes after it would be of the
+    past until then."""
+
+    __slots__ = ("ahead_ns",)
+
+    def __init__(self) -> None:
+        self.ahead_ns: int | None = None
+        """By how much they were dated ahead of our clock at most; None before the first."""
+
+    def of(self, trade: Trade) -> int:
+        event_ns, ahead_ns = trade.event_ns, self.ahead_ns
+        if trade.backfilled:
+            return event_ns
+        told_ns = event_ns - trade.recv_ns
+        if ahead_ns is None or told_ns <= ahead_ns + _RESTART_NS:
+            self.ahead_ns = told_ns if ahead_ns is None else max(ahead_ns, told_ns)
+            return event_ns
+        self.ahead_ns = ahead_ns + _RESTART_NS
+        return trade.recv_ns + self.ahead_ns
+
+
 class Missing(msgspec.Struct, frozen=True, eq=False):
     """A hole: trades ``first_id..last_id`` (inclusive) of ``symbol``, all younger than ``since_ns``.
 
@@ -81,12 +104,13 @@ class Order(Protocol):
 
 
 class _Track:
-    __slots__ = ("held", "last_id", "last_ns", "missing", "since_ns", "top")
+    __slots__ = ("dates", "held", "last_id", "last_ns", "missing", "since_ns", "top")
 
     def __init__(self, recv_ns: int) -> None:
         self.last_id = -1
         """-1: nothing has gone out yet."""
         self.last_ns = 0
+        self.dates = Dates()
         self.top = -1
         """The highest id that has come."""
         self.held: dict[int, Trade] = {}
@@ -140,7 +164,7 @@ class Continuity:
                 track = self._tracks[event.symbol] = _Track(event.recv_ns)
             elif event.trade_id == track.last_id + 1 and not track.held:
                 track.top = track.last_id = event.trade_id
-                track.last_ns = event.event_ns
+                track.last_ns = track.dates.of(event)
                 out.append(event)
                 continue
             self._hold(track, event, repeats, out)
@@ -229,7 +253,7 @@ class Continuity:
         if self._connections > 1 and first.event_ns > self._started_ns:
             reason = "nothing is known of what came before the first trade, and the connection was cut"
             out.append(Gap(symbol, -1, -1, reason, first.recv_ns))
-        track.last_id, track.last_ns = first.trade_id - 1, first.event_ns
+        track.last_id, track.last_ns = first.trade_id - 1, track.dates.of(first)
 
     def _release(self, symbol: str, track: _Track, out: list[MarketEvent]) -> None:
         held = track.held
@@ -258,5 +282,5 @@ class Continuity:
 
     def _pass(self, track: _Track, trade: Trade, out: list[MarketEvent]) -> None:
         track.last_id = trade.trade_id
-        track.last_ns = trade.event_ns
+        track.last_ns = track.dates.of(trade)
         out.append(trade)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from engine.events import NS, Gap, MarketEvent, Trade
-from engine.feeds.continuity import MAX_HELD, MAX_HOLD_NS, Missing
+from engine.feeds.continuity import MAX_HELD, MAX_HOLD_NS, Dates, Missing
 
 MAX_TOLD = 4096
 """Trades remembered per symbol: more than a page of any venue's REST, or what two connections overlap by."""
@@ -22,9 +22,10 @@ _Key = int | tuple[int, float, float, int]
 
 
 class _Track:
-    __slots__ = ("cut", "held", "joints", "last_ns", "missing", "since_ns", "told")
+    __slots__ = ("cut", "dates", "held", "joints", "last_ns", "missing", "since_ns", "told")
 
     def __init__(self, since_ns: int) -> None:
+        self.dates = Dates()
         self.last_ns = since_ns
         """The youngest trade told, by the venue's clock; before the first: since when one would have been."""
         self.told: dict[_Key, int] = {}
@@ -200,7 +201,7 @@ class Identity:
         track.told[key] = trade.event_ns
         if len(track.told) > MAX_TOLD:
             del track.told[next(iter(track.told))]
-        track.last_ns = max(track.last_ns, trade.event_ns)
+        track.last_ns = max(track.last_ns, track.dates.of(trade))
         out.append(trade)
         return True
 

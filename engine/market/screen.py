@@ -43,6 +43,7 @@ REMEMBERED = 64
 """Ids of a symbol's trades that are known again, where they only tell trades apart."""
 _RESTART_NS = 60 * NS
 _MIXED_NS = NS
+_UNDATED = -(1 << 62)
 """Trades that are mixed by no more than this come in the order in which they come."""
 
 _STATE = np.dtype(
@@ -51,6 +52,7 @@ _STATE = np.dtype(
         ("ids_rise", "<i8"),
         ("last_id", "<i8"),  # the highest, where they only tell trades apart
         ("traded_ns", "<i8"),  # the venue's time of the trade with it
+        ("ahead_ns", "<i8"),  # of our clock, at most, what live ones were dated
         ("hole_first", "<i8"),  # ids that were skipped last: a backfill may still bring them
         ("hole_last", "<i8"),
         ("price", "<f8"),
@@ -152,7 +154,14 @@ def _note_id(s: Any, tick: Any) -> None:
         s.hole_first = s.hole_last = -1
     elif s.last_id >= 0 and trade_id > s.last_id + 1:
         s.hole_first, s.hole_last = s.last_id + 1, trade_id - 1
-    s.last_id, s.traded_ns = trade_id, tick.event_ns
+    # What is suddenly dated a minute further ahead of our clock than all before it is dated wrong: it must not
+    # make all that comes after it of the past.
+    ahead_ns = tick.event_ns - tick.recv_ns
+    if s.ahead_ns != _UNDATED and ahead_ns > s.ahead_ns + _RESTART_NS and not tick.flags & BACKFILLED:
+        ahead_ns = s.ahead_ns + _RESTART_NS
+    if not tick.flags & BACKFILLED:
+        s.ahead_ns = max(s.ahead_ns, ahead_ns)
+    s.last_id, s.traded_ns = trade_id, tick.recv_ns + ahead_ns
 
 
 @part
@@ -230,6 +239,7 @@ class Screen:
         row = self._state[index]
         row["last_id"] = row["hole_first"] = row["hole_last"] = -1
         row["ids"] = -1
+        row["ahead_ns"] = _UNDATED
         row["ids_rise"] = ids_rise
         row["outlier_pct"] = self._outlier_pct
         return index

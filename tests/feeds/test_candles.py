@@ -12,7 +12,7 @@ MINUTE = 60 * NS
 
 
 def candle(minute: int, close: float, symbol: str = "x:A") -> Candle:
-    return Candle(symbol, 60, minute * MINUTE, 1.0, 9.0, 0.5, close, 1.0, False, 1, 2)
+    return Candle(symbol, 60, minute * MINUTE, 1.0, 9.0, 0.5, close, 1.0, False, 1, 10 * MINUTE)
 
 
 @given(st.lists(st.tuples(st.sampled_from("AB"), st.integers(0, 6), st.integers(1, 9)), max_size=60))
@@ -43,3 +43,12 @@ def test_a_bar_by_rest_is_final_by_its_successor_or_long_after_its_end() -> None
     assert settled(0, 60, MINUTE, 0)
     assert not settled(MINUTE, 60, MINUTE, 2 * MINUTE + SETTLED_NS - 1)
     assert settled(MINUTE, 60, MINUTE, 2 * MINUTE + SETTLED_NS)
+
+
+def test_a_bar_of_the_future_closes_none_and_ends_none() -> None:
+    running, out = RunningCandles(), list[MarketEvent]()
+    for minute, close in ((1, 2.0), (10**6, 7.0), (1, 3.0), (2, 4.0)):
+        running.push(candle(minute, close), out)
+    assert [(one.open_ns // MINUTE, one.closed, one.close) for one in out if isinstance(one, Candle)] == [
+        *((1, False, 2.0), (10**6, False, 7.0), (1, False, 3.0), (1, True, 3.0), (2, False, 4.0))
+    ]

@@ -113,6 +113,25 @@ def test_a_hole_too_long_to_fetch_is_told_at_once() -> None:
     assert ids(out) == [1, 13] and continuity.wanted == []
 
 
+def test_a_trade_that_is_dated_wrong_does_not_end_all_that_come_after_it() -> None:
+    continuity, now = at_once(), 10**6 * NS
+    push(continuity, *(trade(one, event_ns=now + one, recv_ns=now + one) for one in (1, 2)))
+    assert ids(push(continuity, trade(10**15, event_ns=10**9 * NS, recv_ns=now + 3))) == [10**15]
+    out: list[MarketEvent] = []
+    for second in range(1, 131):
+        at = now + second * NS
+        out += push(continuity, trade(2 + second, event_ns=at, recv_ns=at))
+    assert isinstance(out[0], Gap) and ids(out) == list(range(123, 133))
+
+
+def test_a_clock_of_ours_that_is_behind_makes_no_duplicate_a_trade() -> None:
+    continuity, behind = at_once(), 600 * NS
+    for number in range(1, 5):
+        at = number * 70 * NS
+        assert ids(push(continuity, trade(number, event_ns=at + behind, recv_ns=at))) == [number]
+        assert push(continuity, trade(number, event_ns=at + behind, recv_ns=at)) == []
+
+
 def test_ids_that_start_over_are_believed() -> None:
     continuity = at_once()
     out = push(continuity, trade(1000, event_ns=0), trade(1, event_ns=100 * NS), trade(2, event_ns=101 * NS))

@@ -248,3 +248,13 @@ def test_each_trade_is_told_once_or_a_gap_is(seed: int) -> None:
             after = min((n for n, ns in at if ns > one.event_ns), default=len(out))
             before = max((n for n, ns in at if ns < one.event_ns and n < after), default=-1)
             assert any(before < n < after for n in gaps), (one, out)
+
+
+def test_a_trade_that_is_dated_wrong_hides_no_hole_after_the_next_cut() -> None:
+    order = started(trade(1, 100 * NS), Trade("v:A", 2, 1.0, 1.0, 1, 10**9 * NS, 101 * NS))
+    for second in range(102, 400):
+        push(order, trade(second, second * NS))
+    missing = cut(order, 500 * NS)
+    push(order, trade(600, 600 * NS))
+    told = fill(order, missing, "", trade(590, 590 * NS), trade(600, 600 * NS))
+    assert shape(told) == ["gap", 590, 600]

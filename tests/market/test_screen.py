@@ -212,6 +212,13 @@ def test_a_venue_may_count_its_trades_anew_when_they_are_a_minute_younger() -> N
     assert codes(screen, timed(trade(62, 10, trade_id=903, backfilled=True), 0)) == [""]
 
 
+def test_a_trade_that_is_dated_wrong_does_not_end_all_that_come_after_it() -> None:
+    screen = one_symbol()
+    assert codes(screen, trade(0, 10, trade_id=1), timed(trade(1, 10, trade_id=10**15), 10**6)) == ["", ""]
+    later = [timed(trade(second, 10, trade_id=second), second) for second in (2, 120, 122, 123)]
+    assert codes(screen, *later) == ["DUPLICATE", "DUPLICATE", "", ""]
+
+
 def test_quotes_and_trades_have_clocks_of_their_own() -> None:
     screen = one_symbol()
     assert codes(screen, timed(quote(0, 10, 11), 9), timed(trade(1, 10), 4)) == ["", ""]

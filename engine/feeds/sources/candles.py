@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from msgspec.structs import replace
 
 from engine.events import NS, Candle
+from engine.feeds.candles import of_future
 from engine.feeds.timestamps import MAX_NS
 from engine.plain_number import plain_number
 
@@ -89,8 +90,10 @@ def in_order(bars: Iterable[Candle]) -> list[Candle]:
 
 
 def closed_by_successor(bars: Sequence[Candle]) -> list[Candle]:
-    """The bars, each but the last one closed: its successor has begun. Who says more is believed."""
-    return [replace(bar, closed=bar.closed or index < len(bars) - 1) for index, bar in enumerate(bars)]
+    """The bars, each but the last one closed: its successor has begun. Who says more is believed; a successor
+    of the future has not begun."""
+    begun = sum(not of_future(bar) for bar in bars)
+    return [replace(bar, closed=bar.closed or index < begun - 1) for index, bar in enumerate(bars)]
 
 
 def closed_by_age(bars: Sequence[Candle], now_ns: int) -> list[Candle]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.events import NS, Candle
+from engine.feeds.candles import of_future
 
 
 class Newest:
@@ -24,6 +25,8 @@ class Newest:
         return [bar for bar in bars if self._is_news(bar)]
 
     def _is_news(self, bar: Candle) -> bool:
+        if of_future(bar):
+            return True  # who judges bars will set it aside
         key = bar.symbol, bar.interval_s
         last = self._last.get(key)
         if bar.closed and bar.open_ns <= self._closed_ns.get(key, -1):

@@ -58,8 +58,10 @@ def test_a_volume_that_is_none_is_not_told(volume: float | None) -> None:
 
 
 def test_a_bar_closes_with_its_successor() -> None:
-    bars = [bar(AT_NS + minute * MINUTE_NS) for minute in range(3)]
+    bars = [replace(bar(AT_NS + minute * MINUTE_NS), recv_ns=AT_NS + 2 * MINUTE_NS) for minute in range(3)]
     assert [each.closed for each in closed_by_successor(bars)] == [True, True, False]
+    future = replace(bars[2], open_ns=AT_NS + 10**6 * MINUTE_NS)
+    assert [each.closed for each in closed_by_successor([*bars, future])] == [True, True, False, False]
     said = replace(bars[2], closed=True)
     assert closed_by_successor([said])[0].closed
     assert closed_by_successor([]) == []

@@ -31,6 +31,12 @@ def test_the_same_is_told_once() -> None:
     assert newest.news([bar(1, closed=True), bar(2, source="b")]) == []
 
 
+def test_a_bar_of_the_future_ends_none() -> None:
+    newest, future = Newest(), replace(bar(10**6, closed=True), recv_ns=2 * MINUTE)
+    assert newest.news([bar(1, closed=True), future]) == [bar(1, closed=True), future]
+    assert newest.news([bar(2, closed=True), bar(3)]) == [bar(2, closed=True), bar(3)]
+
+
 def test_unknown_volumes_are_alike() -> None:
     newest = Newest()
     unknown = replace(bar(2), volume=math.nan)

@@ -84,7 +84,7 @@ def test_yahoos_newest_bar_closes_with_its_successor() -> None:
     """Minutes without a trade are null, the newest row comes twice, and the last price moves it."""
     times = [1_800_000_000, 1_800_000_060, 1_800_000_120, 1_800_000_180, 1_800_000_207]
     body = chart(times, [10.0, 11.0, None, 12.0, 12.5], 13.0, 1_800_000_209)
-    bars = source(Yahoo).parse_latest(AAPL, "AAPL", body, NOW_NS)
+    bars = source(Yahoo).parse_latest(AAPL, "AAPL", body, 1_800_000_210 * NS)
     assert [(bar.open_ns // NS, bar.close, bar.closed) for bar in bars] == [
         (1_800_000_000, 10.0, True),
         (1_800_000_060, 11.0, True),
