@@ -34,9 +34,7 @@ class _Least:
             rising.pop()
         rising.append((added, recv_ns, number))
         old_ns = recv_ns - RECENT_S * NS
-        while rising[0][0] <= added - AT_LEAST and (
-            rising[0][1] < old_ns or rising[0][0] <= added - SAMPLES
-        ):
+        while rising[0][0] <= added - AT_LEAST and (rising[0][1] < old_ns or rising[0][0] <= added - SAMPLES):
             rising.popleft()
         self._added = added + 1
         self.value = rising[0][2]
@@ -111,8 +109,8 @@ class ClockOffset:
         return 0 if newest - first >= PATIENCE_S * NS else None
 
     def late(self, most_ns: int) -> dict[str, int]:
-        """The venues that are behind by more than ``most_ns``, and by how much: what they tell is late, or our
-        clock is ahead of theirs. Which of both cannot be told."""
+        """The venues that are behind by more than ``most_ns``, and by how much: what they tell is late, or
+        our clock is ahead of theirs. Which of both cannot be told."""
         return {venue: one.value for venue, one in self._samples.items() if one.value > most_ns}
 
 

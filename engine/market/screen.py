@@ -154,8 +154,8 @@ def _note_id(s: Any, tick: Any) -> None:
         s.hole_first = s.hole_last = -1
     elif s.last_id >= 0 and trade_id > s.last_id + 1:
         s.hole_first, s.hole_last = s.last_id + 1, trade_id - 1
-    # What is suddenly dated a minute further ahead of our clock than all before it is dated wrong: it must not
-    # make all that comes after it of the past.
+    # What is suddenly dated a minute further ahead of our clock than all before it is dated wrong: it must
+    # not make all that comes after it of the past.
     ahead_ns = tick.event_ns - tick.recv_ns
     if s.ahead_ns != _UNDATED and ahead_ns > s.ahead_ns + _RESTART_NS and not tick.flags & BACKFILLED:
         ahead_ns = s.ahead_ns + _RESTART_NS
