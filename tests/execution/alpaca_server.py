@@ -357,6 +357,7 @@ class AlpacaServer:
         return await self._faulty(request, "amend", amend)
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
+        self.requests["get"] += 1
         row = self.orders.get(request.match_info["id"])
         missing = {"code": 40410000, "message": "order not found"}
         return await self._faulty(request, "read", lambda: (200, row) if row else (404, missing))

@@ -273,6 +273,21 @@ async def test_an_unknown_update_has_the_order_asked_for(server: AlpacaServer, d
     assert (await desk.reaches(S.FILLED)).filled == 2
 
 
+@pytest.mark.parametrize("status", ["pending_review", "replaced"])
+async def test_a_state_that_says_nothing_is_asked_for_at_growing_intervals(
+    server: AlpacaServer, desk: DeskSide, status: str
+) -> None:
+    """One that is unknown, or replaced by nothing: at once, each answer led to the next question."""
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    before = server.requests["get"]
+    server.end("td-1", status)
+    await asyncio.sleep(1.2)
+    assert 2 <= server.requests["get"] - before <= 4
+    server.end("td-1", "canceled")
+    await desk.reaches(S.CANCELED)
+
+
 async def test_an_amendment_replaces_the_order_and_keeps_our_id(server: AlpacaServer, desk: DeskSide) -> None:
     desk.place(ask())
     first = (await desk.reaches(S.ACCEPTED)).venue_order_id

@@ -112,9 +112,11 @@ class Answers:
         if row is None:
             job.ask_later(now_ns)
             return []
-        pause_ns = job.pause_ns
+        pause_ns, known = job.pause_ns, job.tracked.venue_id
         reports = self._jobs.found(job, row, now_ns)
         job.pause_ns = pause_ns
+        if 0 < job.ask_ns <= now_ns and job.tracked.venue_id == known:
+            job.ask_later(now_ns)  # the answer was no news: at once it would be the same again
         return reports + self._unanswered(job, row, now_ns)
 
     def _missed(self, job: Job, now_ns: int) -> list[Report]:
