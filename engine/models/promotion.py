@@ -8,15 +8,18 @@ from engine.models.registered import Entry
 from engine.models.training.metrics import shows_skill
 
 
-def objection(new: Entry, active: Entry | None, *, fell: bool) -> str:
+def objection(new: Entry, active: Entry | None, *, fell: bool, incomparable: str = "") -> str:
     """Why ``new`` is not made active by itself, half a sentence; "" when nothing speaks against it. ``fell``:
-    the desk went back from it, and nobody has activated it since."""
+    the desk went back from it, and nobody has activated it since. ``incomparable``: why its figures say
+    nothing here, half a sentence."""
     if not new.promotable or new.metrics is None:
         return "nobody knows how it was validated"
     if fell:
         return "the desk went back from it by itself, and nobody has activated it since"
     if not shows_skill(new.metrics):
         return f"its validation shows no skill: {_rank_ic(new.metrics)}"
+    if incomparable:
+        return incomparable
     if active is None or active.version == new.version:
         return ""
     differs = _differs(new, active)

@@ -26,6 +26,7 @@ from engine.wiring.backtest_notes import Notes
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
 from engine.wiring.journal_memory import JournalMemory
+from engine.wiring.learnt_from import only_simulated
 from engine.wiring.rates import is_inverse
 
 _NOTHING = Decimal(0)
@@ -113,8 +114,7 @@ def trained_until_ns(model: Manifest | None, sources: Sequence[Source]) -> int |
     """As ``Backtest.model_until_ns``."""
     if model is None:
         return None
-    invented = all(venue_of(symbol) == SIMULATED for symbol in model.symbols)
-    if model.symbols and invented and not any(venue_of(one.symbol) == SIMULATED for one in sources):
+    if only_simulated(model.symbols) and not any(venue_of(one.symbol) == SIMULATED for one in sources):
         return None
     return model.trained_until_ns
 

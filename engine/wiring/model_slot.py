@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from engine.config.load import traded
 from engine.errors import ModelError
 from engine.events import NS
 from engine.models.builtin import ensure_builtin
@@ -24,6 +25,7 @@ from engine.models.registry_history import DESK as DESK
 from engine.wiring.desk import Desk
 from engine.wiring.first_model import first_model
 from engine.wiring.kept import forget
+from engine.wiring.learnt_from import elsewhere
 from engine.wiring.loaded_models import LoadedModels
 from engine.wiring.model_reserve import Reserve
 from engine.wiring.model_watch import TRACKS
@@ -319,6 +321,7 @@ class ModelSlot:
             self._spawn(self._tell_ran(predictor.version))
         log.info("model loaded", extra={"fields": {"version": predictor.version}})
         self._tell_old(predictor.version, dated)
+        self._tell_strange(predictor)
 
     async def _tell_ran(self, version: str) -> None:
         """A rollback goes to what ran here rather than to what was active in the registry alone."""
@@ -341,6 +344,12 @@ class ModelSlot:
             days = age_ns / _DAY_NS
             text = f"{version} is {days:.0f} days old, beyond max_model_age_s: its entries are denied"
             self._desk.alert("warning", "model", f"{text}; `tickdesk train` makes a new one")
+
+    def _tell_strange(self, predictor: Predictor) -> None:
+        why = elsewhere(predictor.manifest.symbols, traded(self._desk.config))
+        if why:
+            text = f"{predictor.version}: {why}: what it says of them means nothing"
+            self._desk.alert("warning", "model", f"{text}; `tickdesk train` makes one of their bars")
 
     # --- the desk went back by itself ---
 

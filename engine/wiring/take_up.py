@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from engine.errors import ModelError
 from engine.models import promotion
 from engine.models.registry import Entry, Registry
+from engine.wiring.learnt_from import incomparable
 
 SCHEDULE = "schedule"
 """Who orders runs by the clock. It takes nothing from a person."""
@@ -32,6 +34,7 @@ class _Seen(msgspec.Struct, frozen=True):
     shadow: Entry | None
     shadow_by: str
     fell: bool
+    incomparable: str
 
 
 def known(models: Models) -> frozenset[str]:
@@ -42,13 +45,15 @@ def known(models: Models) -> frozenset[str]:
         return frozenset()
 
 
-async def take_up(models: Models, version: str, then: str, who: str, *, known: bool = False) -> str:
+async def take_up(
+    models: Models, version: str, then: str, who: str, *, known: bool = False, desk: Sequence[str] = ()
+) -> str:
     """Make of a registered model what ``then`` says (register, shadow, activate); one line. ``known``: it was
-    registered before it was trained.
+    registered before it was trained; ``desk``: the symbols that are traded.
 
     What may not become active runs as the shadow, so that it can be seen beside it. Raises ModelError.
     """
-    seen = await asyncio.to_thread(_look, models.registry, version)
+    seen = await asyncio.to_thread(_look, models.registry, version, desk)
     entry, active = seen.entry, seen.active
     told = f"model {entry.version} is trained ({entry.metric})"
     if active is not None and active.version == entry.version:
@@ -57,7 +62,9 @@ async def take_up(models: Models, version: str, then: str, who: str, *, known: b
         return f"{told}: the same bars and seed gave it before, so nothing changes"
     if then == "register":
         return f"{told} and registered"
-    against = promotion.objection(entry, active, fell=seen.fell) if then == "activate" else ""
+    against = ""
+    if then == "activate":
+        against = promotion.objection(entry, active, fell=seen.fell, incomparable=seen.incomparable)
     if then == "activate" and not against:
         await models.activate(entry.version, who, "trained")
         return f"{told} and active: {promotion.grounds(entry, active)}"
@@ -69,11 +76,12 @@ async def take_up(models: Models, version: str, then: str, who: str, *, known: b
     return f"{told} and runs as shadow{not_active}"
 
 
-def _look(registry: Registry, version: str) -> _Seen:
+def _look(registry: Registry, version: str, desk: Sequence[str]) -> _Seen:
     entry = registry.get(version)
     roles = registry.roles(entry.strategy)
     by = registry.shadow_by(entry.strategy)
-    return _Seen(entry, roles.active, roles.shadow, by, registry.fell(entry.version))
+    against = incomparable(entry, roles.active, desk)
+    return _Seen(entry, roles.active, roles.shadow, by, registry.fell(entry.version), against)
 
 
 def _no_shadow(seen: _Seen) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from engine.config import Config
+from engine.config.load import traded
 from engine.errors import LinkError, ModelError
 from engine.models import promotion
 from engine.models.artefact import Manifest
@@ -20,6 +21,7 @@ from engine.models.training.panel import ROW_BYTES, Progress, build, fixed_bytes
 from engine.models.training.trainer import train
 from engine.models.training.validate import Plan
 from engine.wiring import low_priority, training_bars
+from engine.wiring.learnt_from import incomparable
 from engine.wiring.stored_bars import TrainingBars
 from engine.wiring.training_folder import training_folder
 from engine.wiring.training_options import TrainingOptions
@@ -122,7 +124,8 @@ def run_training(
             source=bars.source,
         )
         finishing()
-        became = _register(registry, out, made.manifest, options, who, exchange or directly(registry, who))
+        exchange = exchange or directly(registry, who)
+        became = _register(registry, out, made.manifest, options, who, exchange, traded(config))
         notes = (*bars.notes, *notes, *became.notes, *_judged(made.manifest))
         if log is not None:
             progress(1.0, "logging the run")
@@ -155,7 +158,13 @@ def directly(registry: Registry, who: str) -> Exchange:
 
 
 def _register(
-    registry: Registry, out: Path, manifest: Manifest, options: TrainingOptions, who: str, exchange: Exchange
+    registry: Registry,
+    out: Path,
+    manifest: Manifest,
+    options: TrainingOptions,
+    who: str,
+    exchange: Exchange,
+    desk: Sequence[str],
 ) -> Outcome:
     """What a person tells is done; without a word only what ``promotion`` allows."""
     entry = registry.register(out, who=who)
@@ -166,7 +175,12 @@ def _register(
     if options.then == "register":
         return outcome
     if options.then is None:
-        against = promotion.objection(entry, active, fell=registry.fell(entry.version))
+        against = promotion.objection(
+            entry,
+            active,
+            fell=registry.fell(entry.version),
+            incomparable=incomparable(entry, active, desk),
+        )
         if against:
             anyway = (
                 f"; `tickdesk models activate {entry.version}` does it anyway" if entry.promotable else ""

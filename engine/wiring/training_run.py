@@ -20,6 +20,7 @@ from engine.config import (
     NotifyConfig,
     QuantConfig,
 )
+from engine.config.load import traded
 from engine.errors import ModelError
 from engine.text import clean
 from engine.wiring.take_up import Models, known, take_up
@@ -48,6 +49,7 @@ class TrainingRun:
         """``alert(level, source, text)`` tells the person at the desk; ``spawn`` holds on to the work."""
         self._given = msgspec.json.encode(_needed(config))
         self._limit_s = config.models.training_limit_s
+        self._traded = traded(config)
         self._state_dir = state_dir
         self._models = models
         self._clock = clock
@@ -137,7 +139,7 @@ class TrainingRun:
             then = "register"
         level, no_more = "info", f"model {version} is trained and registered, and no more"
         try:
-            text = await take_up(self._models, version, then, who, known=version in before)
+            text = await take_up(self._models, version, then, who, known=version in before, desk=self._traded)
         except ModelError as error:
             level, text = "warning", f"{no_more}: {error}"
         except Exception as error:

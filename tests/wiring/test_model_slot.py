@@ -44,3 +44,16 @@ def test_on_a_tape_a_model_is_as_old_wherever_it_is_replayed(tmp_path: Path) -> 
     bench = Bench()
     asyncio.run(ModelSlot(tmp_path, bench.desk, live=False).start())
     assert bench.desk.signals.scoring.created_ns() == made
+
+
+@pytest.mark.parametrize(("overrides", "told"), [((), False), (("feeds.binance.symbols=BTCUSDT",), True)])
+def test_a_model_of_the_simulated_venue_is_told_of_on_a_desk_of_markets(
+    tmp_path: Path, overrides: tuple[str, ...], told: bool
+) -> None:
+    bench = Bench(load(overrides=list(overrides), environ={}))
+    asyncio.run(ModelSlot(tmp_path, bench.desk).start())
+    assert bench.desk.signals.scoring.active is not None
+    alerts = [event.text for event in bench.journal if isinstance(event, Alert)]
+    assert bool(alerts) is told
+    if told:
+        assert "only seen the simulated venue" in alerts[0] and "tickdesk train" in alerts[0]

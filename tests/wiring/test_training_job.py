@@ -181,3 +181,13 @@ def test_without_mlflow_it_names_the_extra(tmp_path: Path, monkeypatch: pytest.M
     stored(tmp_path)
     with pytest.raises(ConfigError, match=r"tickdesk\[mlflow\]"):
         train(DESK, tmp_path, mlflow="sqlite:///runs.db")
+
+
+def test_prices_that_are_made_to_be_predictable_win_against_no_market(tmp_path: Path) -> None:
+    stored(tmp_path)
+    real = train(DESK, tmp_path)
+    symbols = ("sim:BTC-USD", "sim:ETH-USD", "sim:SOL-USD")
+    invented = train(DESK, tmp_path, symbols=symbols, seconds=1200, bar_s=1.0)
+    assert invented.then == "registered" and "only seen the simulated venue" in invented.why
+    active = Registry(tmp_path).active("model")
+    assert active is not None and active.version == real.version
