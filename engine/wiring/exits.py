@@ -46,6 +46,11 @@ class ExitOrders:
             if self._hands_off or not flow.watch.rests(position.symbol, target=target):
                 self.sweep(position.symbol)
 
+    def sweep_refused(self) -> None:
+        """``sweep`` of what a broker refused to close, when it may be asked again."""
+        for symbol in self._flow.refused_exits.over():
+            self.sweep(symbol)
+
     def _arm(self, symbol: str) -> None:
         """Levels that the trading state does not let be acted on are not watched: each tick would tell."""
         if self._hands_off:
@@ -77,6 +82,9 @@ class ExitOrders:
         instrument = self._instruments.get(symbol)
         closing = flow.work.closing(symbol)
         if instrument is None or abs(position.quantity) <= closing:
+            return
+        if flow.refused_exits.waits(symbol):
+            flow.watch.mute(symbol)
             return
         flow.cancel_entries(symbol)
         quote = self._features.live_quote(instrument.index)

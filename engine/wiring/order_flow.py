@@ -45,6 +45,7 @@ from engine.wiring.order_work import OrderWork
 from engine.wiring.own_exits import OwnExits
 from engine.wiring.paper_market import PaperMarket
 from engine.wiring.reductions import Reductions
+from engine.wiring.refused_exits import RefusedExits
 from engine.wiring.replacements import Replacements
 from engine.wiring.risk_view import RiskViews
 
@@ -142,6 +143,7 @@ class OrderFlow:
         self.reductions = Reductions(
             *(features, self.ledger, self.work, self.journal, self.cancels, self.amendments, self.gateways)
         )
+        self.refused_exits = RefusedExits(features, alert)
         self._hands_off = config.engine.hands_off
         self.orders = 0
         self.on_unbookable: Callable[[str], None] = lambda why: None
@@ -377,8 +379,10 @@ class OrderFlow:
             self.cancels.released(order.request)
         if self.replacements.waiting:
             self.replacements.look()
-        if self._routes and order is not None and not self._hands_off:
-            self.reductions.look(order.request.symbol)
+        if self._routes and order is not None and order.gateway != PAPER:
+            self.refused_exits.folded(event, order)
+            if not self._hands_off:
+                self.reductions.look(order.request.symbol)
 
     def on_time(self) -> None:
         """Each bar interval."""

@@ -205,6 +205,7 @@ class Trading:
         self._judge_equity(now)
         for symbol in flow.watch.due(positions, now):
             self._exits.send_if_overdue(symbol)
+        self._exits.sweep_refused()
         if now < self._next_sweep_ns:
             return False
         self._next_sweep_ns = now + self._sweep_ns
