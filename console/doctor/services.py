@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -17,10 +19,12 @@ from console.model_line import model_line, trouble
 from engine.api.protocol import Health, ModelRow
 from engine.bus.address import address_of, client
 from engine.bus.server import NEARLY_FULL, server, unwell
-from engine.config import Config
-from engine.errors import BusError, ConfigError, LinkError, NoEngineError, TickdeskError
+from engine.config import Config, FeedConfig
+from engine.errors import BusError, ConfigError, FeedError, LinkError, NoEngineError, TickdeskError
 from engine.feeds.address import place
-from engine.feeds.registry import VENUES
+from engine.feeds.registry import VENUES, open_feed
+from engine.feeds.transport import transport
+from engine.feeds.venue import Venue
 from engine.gateway.tls import Certificate
 from engine.gateway.tokens import Tokens
 from engine.text import clean
@@ -34,7 +38,8 @@ OLDEST_REDIS = (6, 2)
 
 
 def venues(config: Config) -> list[Finding]:
-    """Of each venue that is configured: whether it answers, how fast, and how far its clock is from ours."""
+    """Of each venue that is configured: whether it answers, how fast, how far its clock is from ours, whether
+    it knows the symbols, and whether its sockets open."""
     return asyncio.run(_venues(config))
 
 
@@ -44,7 +49,8 @@ async def _venues(config: Config) -> list[Finding]:
         entry = VENUES.get(name)
         if feed.enabled and entry is not None:
             try:
-                wanted.append((name, feed.rest_url or entry.venue(feed).rest_url))
+                parts = entry.parts(feed) if entry.parts is not None else [entry.venue(feed)]
+                wanted.append((name, feed, parts))
             except ConfigError as error:
                 return [bad(f"venue {name}", clean(error, 200), "correct the configuration")]
     if not wanted:
@@ -56,12 +62,47 @@ async def _venues(config: Config) -> list[Finding]:
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
         told = await asyncio.gather(
-            *(_venue(session, name, url, config.risk.clock_skew_s) for name, url in wanted)
+            *(_venue(session, name, feed, parts, config.risk.clock_skew_s) for name, feed, parts in wanted)
         )
     return [finding for found in told for finding in found]
 
 
-async def _venue(session: aiohttp.ClientSession, name: str, url: str, limit_s: float) -> list[Finding]:
+async def _venue(
+    session: aiohttp.ClientSession, name: str, feed: FeedConfig, parts: Sequence[Venue], limit_s: float
+) -> list[Finding]:
+    found = await _answers(session, name, feed.rest_url or parts[0].rest_url, limit_s)
+    if found[0].state == "ok":
+        found.append(await _symbols(name, feed))
+    sockets = (_socket(name, feed, one) for one in parts if not one.single_connection)
+    return [*found, *(await asyncio.gather(*sockets))]
+
+
+async def _symbols(name: str, config: FeedConfig) -> Finding:
+    """That something answers does not show that it is the venue: it may be what stands in its way."""
+    what = f"symbols of {name}"
+    try:
+        feed = open_feed(name, config, clock=time.time_ns, rng=random.Random())
+        told = await asyncio.wait_for(feed.instruments(), 2 * TIMEOUT_S)
+    except TimeoutError:
+        return bad(what, f"it tells no instruments within {2 * TIMEOUT_S:.0f} s", "try again later")
+    except (FeedError, ConfigError) as error:
+        return bad(what, clean(error, 200), f"see to the network, or correct feeds.{name}")
+    return ok(what, f"{len(told)} known to the venue")
+
+
+async def _socket(name: str, feed: FeedConfig, venue: Venue) -> Finding:
+    url = venue.connect_url(feed.ws_url or venue.ws_url)
+    what, where, began = f"socket of {name}", place(url), time.monotonic()
+    try:
+        opened = await asyncio.wait_for(transport(feed.transport, f"feeds.{name}.transport")(url), TIMEOUT_S)
+    except (FeedError, ConfigError, TimeoutError) as error:
+        why = clean(error, 150) or type(error).__name__
+        return bad(what, f"{where}: {why}", "see to the network, or to a proxy (HTTPS_PROXY)")
+    await opened.close()
+    return ok(what, f"{where} opens in {(time.monotonic() - began) * 1e3:.0f} ms")
+
+
+async def _answers(session: aiohttp.ClientSession, name: str, url: str, limit_s: float) -> list[Finding]:
     what = f"venue {name}"
     began, monotonic = time.time(), time.monotonic()
     try:

@@ -160,9 +160,14 @@ async def test_a_venue_is_asked_for_its_clock(ahead_s: int | None, state: str | 
     try:
         url = str(server.make_url(""))
         config = load(
-            overrides=['feeds.binance.symbols=["BTCUSDT"]', f"feeds.binance.rest_url={url}"], environ={}
+            overrides=[
+                'feeds.binance.symbols=["BTCUSDT"]',
+                f"feeds.binance.rest_url={url}",
+                f"feeds.binance.ws_url={url.replace('http', 'ws', 1)}",
+            ],
+            environ={},
         )
-        found = await services._venues(config)
+        found = [one for one in await services._venues(config) if " of " not in one.what]
     finally:
         await server.close()
     assert found[0].state == "ok" and "answers in" in found[0].text
@@ -173,11 +178,54 @@ async def test_a_venue_is_asked_for_its_clock(ahead_s: int | None, state: str | 
 
 async def test_a_venue_that_is_not_there_is_bad() -> None:
     config = load(
-        overrides=['feeds.binance.symbols=["BTCUSDT"]', "feeds.binance.rest_url=http://127.0.0.1:1"],
+        overrides=[
+            'feeds.binance.symbols=["BTCUSDT"]',
+            "feeds.binance.rest_url=http://127.0.0.1:1",
+            "feeds.binance.ws_url=ws://127.0.0.1:1",
+        ],
         environ={},
     )
-    (found,) = await services._venues(config)
+    found, socket = await services._venues(config)
     assert found.state == "bad" and "127.0.0.1:1" in found.text and found.advice
+    assert socket.what == "socket of binance" and socket.state == "bad" and "127.0.0.1:1" in socket.text
+
+
+async def test_what_answers_in_the_place_of_a_venue_is_no_venue() -> None:
+    page = "<html>This service is not available where you are</html>"
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text=page, content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/{tail:.*}", answer)
+    async with TestServer(app) as server:
+        found = await asked(str(server.make_url("")))
+    states = {finding.what: finding.state for finding in found}
+    assert states["symbols of binance"] == states["socket of binance"] == "bad", found
+    assert any("HTTP 200" in finding.text for finding in found)
+
+
+async def test_a_symbol_that_a_venue_does_not_know_is_told() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path == "/stream":
+            socket = web.WebSocketResponse()
+            await socket.prepare(request)
+            await socket.receive()
+            return socket
+        return web.Response(text='{"symbols":[]}')
+
+    app = web.Application()
+    app.router.add_get("/{tail:.*}", answer)
+    async with TestServer(app) as server:
+        found = await asked(str(server.make_url("")))
+    states = {finding.what: (finding.state, finding.text) for finding in found}
+    assert states["symbols of binance"][0] == "bad" and "BTCUSDT" in states["symbols of binance"][1]
+    assert states["socket of binance"][0] == "ok" and "opens in" in states["socket of binance"][1]
+
+
+async def asked(url: str) -> list[Finding]:
+    urls = [f"feeds.binance.rest_url={url}", f"feeds.binance.ws_url={url.replace('http', 'ws', 1)}"]
+    return await services._venues(load(overrides=['feeds.binance.symbols=["BTCUSDT"]', *urls], environ={}))
 
 
 def test_redis(tmp_path: Path) -> None:
@@ -210,6 +258,8 @@ def test_the_exit_code_is_the_health(
         'feeds.binance.symbols=["BTCUSDT"]',
         "--set",
         "feeds.binance.rest_url=http://127.0.0.1:1",
+        "--set",
+        "feeds.binance.ws_url=ws://127.0.0.1:1",
     ]
     assert main([*state, "doctor", "--json", *gone]) == 1
     found = msgspec.json.decode(capsys.readouterr().out, type=list[Finding])
