@@ -14,6 +14,7 @@ from decimal import Decimal
 import pytest
 
 from engine.events import Amendment, Fill, OrderEvent, OrderState, OrderType, Pending, Side
+from engine.execution.alpaca.gateway import AlpacaGateway
 from engine.execution.gateway import Report
 from engine.wiring.broker import BrokerError
 from tests.execution.alpaca_desk import AAPL, BTC, DeskSide, ask
@@ -174,6 +175,16 @@ async def test_fifty_cancels_leave_within_a_second(server: AlpacaServer, desk: D
     assert time.monotonic() - began < 1.0
     for n in range(50):
         await desk.reaches(S.CANCELED, f"td-{n}")
+
+
+def test_an_exit_stands_behind_no_entries_that_wait_for_the_rate_limit() -> None:
+    gateway = AlpacaGateway({BTC: "BTC/USD"}, requests_per_min=200, settle_ns=1)
+    gateway.connected = True
+    for n in range(3):
+        gateway.submit(ask(f"td-{n}"), 1)
+    gateway.submit(ask("td-exit", side=Side.SELL, reduce_only=True), 1)
+    calls = [gateway.next_call(2) for _ in range(4)]
+    assert [call and call.client_order_id for call in calls] == ["td-exit", "td-0", "td-1", "td-2"]
 
 
 async def test_a_cancel_of_a_filled_order_ends_as_its_fill(server: AlpacaServer, desk: DeskSide) -> None:

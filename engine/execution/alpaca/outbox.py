@@ -1,4 +1,5 @@
-"""Which request leaves next: cancels before everything, then orders and amendments, then questions."""
+"""Which request leaves next: cancels before everything, then exits, then other orders and amendments, then
+questions."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class Outbox:
             if job.cancelable and job.cancel_ns <= now_ns:
                 path = f"/{job.tracked.venue_id}"
                 return self._take(job, _call(Kind.CANCEL, "DELETE", path, job), now_ns, spare=True)
-        for job in jobs:
+        # An exit stands behind no entries that the rate limit holds back.
+        for job in sorted(jobs, key=_opens):
             if job.placeable:
                 return self._take(job, _call(Kind.PLACE, "POST", "", job, job.form), now_ns)
             if job.refused is not None and not job.asked_held:
@@ -120,6 +122,10 @@ def executions_call(since_ns: int, page: str) -> Call:
     if page:
         query["page_token"] = page
     return Call(Kind.EXECUTIONS, "GET", "/v2/account/activities/FILL", query)
+
+
+def _opens(job: Job) -> bool:
+    return not job.tracked.order.request.reduce_only
 
 
 def _call(kind: Kind, method: str, path: str, job: Job, form: dict[str, Any] | None = None) -> Call:
