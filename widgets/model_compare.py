@@ -49,7 +49,7 @@ def _live_pairs(left: LiveRow | None, right: LiveRow | None) -> list[Line]:
     return [
         _pair("live rank IC", *map(_live_ic, sides)),
         _pair(HIT, *map(_hit, sides)),
-        _pair("long-short, no costs", *(gain_cell(live.pnl_pct if live else None) for live in sides)),
+        _pair("paper after costs", *(gain_cell(live.pnl_pct if live else None) for live in sides)),
         _pair("steps≈independent", *map(_steps, (left, right))),
     ]
 

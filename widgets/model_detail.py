@@ -113,7 +113,7 @@ def live_lines(live: LiveRow | None, *, here: bool) -> list[Line]:
             (ic(live.ic), "text"),
             ("  hit ", "muted"),
             (figures.percent(live.hit_rate, 1), "text"),
-            ("  long-short before costs ", "muted"),
+            ("  paper after costs ", "muted"),
             gain_cell(live.pnl_pct),
         ),
         (

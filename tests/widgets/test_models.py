@@ -106,6 +106,12 @@ def test_figures_of_the_simulated_venue_and_before_costs_say_so() -> None:
     assert "predictable" not in text(detail_lines(sample.entry(), sample.model(), 100, NOW_NS))
 
 
+def test_the_gain_of_paper_weights_is_told_after_costs() -> None:
+    live, validated = text(detail_lines(sample.entry(), sample.model(), 100, NOW_NS)).split("Validated")
+    assert "paper after costs" in live and "before costs" not in live and "before costs" in validated
+    assert "paper after costs" in text(comparison_lines(sample.models()))
+
+
 def test_a_users_model_has_no_rounds() -> None:
     assert "rounds" in text(detail_lines(sample.entry(), sample.model(), 140, NOW_NS))
     assert "rounds" not in text(detail_lines(sample.entry(kind="user"), sample.model(), 140, NOW_NS))
