@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, runtime_checkable
 
 import msgspec
 
@@ -53,6 +53,15 @@ class UnreachableError(FeedError):
     def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class UnknownSymbolsError(FeedError):
+    """The venue does not know ``natives``; ``known`` is what it tells of the others."""
+
+    def __init__(self, message: str, natives: Sequence[str], known: Sequence[InstrumentSpec]) -> None:
+        super().__init__(message)
+        self.natives = tuple(natives)
+        self.known = tuple(known)
 
 
 @dataclass
@@ -117,6 +126,14 @@ class Feed(Protocol):
 
     async def run(self, sink: Sink) -> None:
         """Deliver events until cancelled. Never raises for network faults."""
+
+
+@runtime_checkable
+class LeavesOut(Protocol):
+    """A feed that can do without some of its symbols."""
+
+    def leave_out(self, natives: Collection[str]) -> None:
+        """Bring all but these; to be called while it does not run."""
 
 
 class Secret(Protocol):

@@ -6,12 +6,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
 from engine.config import FeedConfig
-from engine.errors import FeedError
 from engine.events import NS, BookStatus, FeedState, FeedStatus, MarketEvent
 from engine.feeds.address import check_url, place
 from engine.feeds.backoff import Backoff
@@ -99,7 +98,8 @@ class SocketFeed:
         self._tasks: asyncio.TaskGroup
 
     async def instruments(self) -> list[InstrumentSpec]:
-        """Raises FeedError for a symbol the venue does not know, UnreachableError when it cannot be asked."""
+        """Raises UnknownSymbolsError for symbols the venue does not know, RefusedError when it refuses to
+        tell, UnreachableError when it cannot be asked."""
         rest = self._new_rest()
         try:
             for request in self._venue.before_instruments():
@@ -107,13 +107,19 @@ class SocketFeed:
             return self._venue.parse_instruments(await self._ask_instruments(rest))
         except RefusedError as error:
             where = f"feeds.{self.venue}"
-            raise FeedError(f"{error}: check {where}.rest_url and {where}.symbols") from None
+            raise RefusedError(f"{error}: check {where}.rest_url and {where}.symbols") from None
         except (msgspec.MsgspecError, ValueError) as error:
             raise UnreachableError(
                 f"{self.venue} sent no instruments ({clean(error, 80)}): check feeds.{self.venue}.rest_url"
             ) from None
         finally:
             await rest.close()
+
+    def leave_out(self, natives: Collection[str]) -> None:
+        """See LeavesOut."""
+        self._venue.natives = tuple(one for one in self._venue.natives if one not in natives)
+        self._delivery = Delivery(self._venue, self._rest, self.stats, self._clock)
+        self._status.left_out = f"without {clean(', '.join(natives), 60)}, which it does not know"
 
     def _new_rest(self, pace: Pace | None = None) -> Rest:
         tap = self._tap.reply if self._tap is not None else None

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import fields
 
 from engine.events import FeedState, FeedStatus, MarketEvent
-from engine.feeds.base import Feed, FeedStats, InstrumentSpec, Sink
+from engine.feeds.base import Feed, FeedStats, InstrumentSpec, LeavesOut, Sink
 from engine.task_group import TaskGroup
 
 _BADNESS = (FeedState.UP, FeedState.POLLING, FeedState.STALE, FeedState.CONNECTING, FeedState.DOWN)
@@ -35,6 +35,12 @@ class JoinedFeed:
     async def instruments(self) -> list[InstrumentSpec]:
         """See Feed."""
         return await self._parts[0].instruments()
+
+    def leave_out(self, natives: Collection[str]) -> None:
+        """See LeavesOut."""
+        for part in self._parts:
+            if isinstance(part, LeavesOut):
+                part.leave_out(natives)
 
     async def run(self, sink: Sink) -> None:
         """See Feed; what one part raises ends all, in an ExceptionGroup."""

@@ -30,6 +30,8 @@ class Status:
         self._told = FeedState.DOWN, self.stats.detail
         """State and detail without the troubles."""
         self._socket_state = FeedState.DOWN
+        self.left_out = ""
+        """What is told of symbols that are not subscribed."""
 
     def tell(self, state: FeedState, detail: str) -> None:
         if state is not FeedState.POLLING:
@@ -71,7 +73,8 @@ class Status:
         state, detail = self._told
         troubles = list(self._troubles.values()) if state is not FeedState.DOWN else []
         more = [f"and {len(troubles) - TROUBLES} more"] if len(troubles) > TROUBLES else []
-        self.stats.detail = "; ".join([detail, *troubles[:TROUBLES], *more])
+        lasting = [self.left_out] if self.left_out else []
+        self.stats.detail = "; ".join([detail, *lasting, *troubles[:TROUBLES], *more])
 
     def _log_state(self, state: FeedState, detail: str) -> None:
         bad = state in (FeedState.STALE, FeedState.DOWN)

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config import FeedConfig
-from engine.errors import FeedError
 from engine.events import Candle, MarketEvent, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, Request
+from engine.feeds.base import Fetch, InstrumentSpec, Request, UnknownSymbolsError
 from engine.feeds.decoder import VenueDecoder
 from engine.text import clean
 
@@ -182,10 +181,14 @@ class NativeVenue:
 def chosen(
     venue: str, natives: Sequence[str], specs: Iterable[InstrumentSpec], hint: str = ""
 ) -> list[InstrumentSpec]:
-    """The specs of ``natives``, in their order. Raises FeedError that names those which are not there."""
+    """The specs of ``natives``, in their order. Raises UnknownSymbolsError for those that are not there."""
     known = {spec.symbol: spec for spec in specs}
     unknown = [native for native in natives if f"{venue}:{native}" not in known]
     if unknown:
         names = f"symbol{'s' if len(unknown) > 1 else ''} {clean(', '.join(unknown), 100)}"
-        raise FeedError(f"{venue} does not know the {names}: correct feeds.{venue}.symbols{hint}")
+        raise UnknownSymbolsError(
+            f"{venue} does not know the {names}: correct feeds.{venue}.symbols{hint}",
+            unknown,
+            [known[symbol] for native in natives if (symbol := f"{venue}:{native}") in known],
+        )
     return [known[f"{venue}:{native}"] for native in natives]

@@ -10,10 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from engine.config import Config
-from engine.errors import ConfigError, TickdeskError
+from engine.errors import ConfigError, FeedError, TickdeskError
 from engine.events import FeedState
-from engine.feeds.base import Feed, InstrumentSpec, Sink, UnreachableError
+from engine.feeds.base import (
+    Feed,
+    InstrumentSpec,
+    LeavesOut,
+    Sink,
+    UnknownSymbolsError,
+    UnreachableError,
+)
 from engine.feeds.registry import open_feed
+from engine.feeds.rest import RefusedError
 from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.tap import Tap
 from engine.task_group import TaskGroup
@@ -24,6 +32,8 @@ log = logging.getLogger("engine.feeds")
 
 RETRY_S = 15.0
 """Between two questions for a venue's instruments."""
+REFUSED_S = 60.0
+"""The same where the venue refused: what stands in its way may pass."""
 FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 30.0
 """Before a feed that failed runs again: doubling, and over again when it ran for longer than the most."""
@@ -86,13 +96,14 @@ async def run_feed(desk: Taker, feed: Feed, sink: Sink) -> None:
 
     A bug in it costs its data for a while and nothing else: it is logged with its traceback, told in the
     feed's stats, and the feed runs again after a pause. What is wrong with the configuration ends it, in one
-    clear error.
+    clear error; but symbols that the venue does not know any more do not take the others with them.
     """
+    told: set[str] = set()
     pause_s = FIRST_PAUSE_S
     while True:
         began_s = time.monotonic()
         try:
-            await _run(desk, feed, sink)
+            await _run(desk, feed, sink, told)
             return
         except Exception as error:
             wrong = _wrong(error)
@@ -108,11 +119,11 @@ async def run_feed(desk: Taker, feed: Feed, sink: Sink) -> None:
         pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
 
-async def _run(desk: Taker, feed: Feed, sink: Sink) -> None:
+async def _run(desk: Taker, feed: Feed, sink: Sink, told: set[str]) -> None:
     """Once. The simulated venue's instruments are known already: its past was played to the desk."""
     async with TaskGroup() as beside:
-        wait_s = 0.0 if isinstance(feed, SimulatedFeed) else await learn_instruments(desk, feed)
-        beside.create_task(_learn_later(desk, feed, wait_s))
+        wait_s = 0.0 if isinstance(feed, SimulatedFeed) else await learn_instruments(desk, feed, told)
+        beside.create_task(_learn_later(desk, feed, wait_s, told))
         await feed.run(sink)
 
 
@@ -127,25 +138,45 @@ def _kind(error: Exception) -> str:
     return _kind(error.exceptions[0]) if isinstance(error, ExceptionGroup) else type(error).__name__
 
 
-async def learn_instruments(desk: Taker, feed: Feed) -> float:
+async def learn_instruments(desk: Taker, feed: Feed, told: set[str], *, running: bool = False) -> float:
     """Give the desk a venue's grids. Returns the seconds after which to ask again; 0 when it has them.
 
-    An unknown symbol raises FeedError: it is the configuration that is wrong.
+    Symbols that the venue does not know are left out, and told; raises FeedError where it knows none. A feed
+    that is ``running`` goes on as it is. What was ``told`` is not told again.
     """
+
+    def tell(error: FeedError, more: str) -> None:
+        text = f"{error}; {more}"
+        if text not in told:
+            told.add(text)
+            desk.alert("error", feed.venue, text)
+
     try:
         specs = await feed.instruments()
     except UnreachableError as error:
         log.getChild(feed.venue).warning("instruments: %s", error)
         return max(RETRY_S, error.retry_after_s)
+    except UnknownSymbolsError as error:
+        if running:
+            tell(error, "nothing of them is to be expected")
+        elif error.known and isinstance(feed, LeavesOut):
+            tell(error, "the feed goes on without")
+            feed.leave_out(error.natives)
+        else:
+            raise
+        specs = list(error.known)
+    except RefusedError as error:
+        tell(error, f"it is asked again every {REFUSED_S:g} s, and grids are assumed meanwhile")
+        return REFUSED_S
     desk.adopt(specs)
     return 0.0
 
 
-async def _learn_later(desk: Taker, feed: Feed, wait_s: float) -> None:
+async def _learn_later(desk: Taker, feed: Feed, wait_s: float, told: set[str]) -> None:
     """Until the venue answers: meanwhile its data comes, on grids that are assumed."""
     while wait_s > 0:
         await asyncio.sleep(wait_s)
-        wait_s = await learn_instruments(desk, feed)
+        wait_s = await learn_instruments(desk, feed, told, running=True)
 
 
 def adopt(desk: Taker, specs: Sequence[InstrumentSpec]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +21,8 @@ from engine.config import (
 )
 from engine.errors import ConfigError, FeedError
 from engine.events import NS, Alert, FeedState, MarketEvent, Trade
-from engine.feeds.base import FeedStats, InstrumentSpec, Sink, UnreachableError
+from engine.feeds.base import FeedStats, InstrumentSpec, Sink, UnknownSymbolsError, UnreachableError
+from engine.feeds.rest import RefusedError
 from engine.wiring import sources
 from engine.wiring.restore import tell_unfed
 from engine.wiring.sources import live_feeds, run_feed
@@ -43,6 +44,10 @@ class FakeFeed:
         self.answers, self.runs = answers, runs
         self.asked = self.started = 0
         self.running = False
+        self.left_out: list[str] = []
+
+    def leave_out(self, natives: Collection[str]) -> None:
+        self.left_out += natives
 
     async def instruments(self) -> list[InstrumentSpec]:
         answer = self.answers[min(self.asked, len(self.answers) - 1)]
@@ -74,6 +79,7 @@ def away() -> UnreachableError:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "RETRY_S", 0.001)
+    monkeypatch.setattr(sources, "REFUSED_S", 0.001)
     monkeypatch.setattr(sources, "FIRST_PAUSE_S", 0.001)
 
 
@@ -156,13 +162,41 @@ async def test_a_grid_that_was_not_to_be_had_at_the_start_is_adopted_when_the_ve
     assert feed.asked == 4 and feed.started == 1 and bench.journal == []
 
 
-async def test_a_symbol_found_unknown_late_ends_the_running_feed() -> None:
+def unknown(*known: InstrumentSpec) -> UnknownSymbolsError:
+    return UnknownSymbolsError("kraken does not know the symbol C/D: correct it", ["C/D"], known)
+
+
+async def test_a_symbol_found_unknown_late_is_told_and_the_feed_goes_on() -> None:
     bench = Bench()
-    feed = FakeFeed([away(), away(), FeedError("kraken does not know the symbol A/B: correct it")], [None])
-    await run_until(run_feed(bench.desk, feed, bench.desk.on_events), lambda: False)
-    assert feed.started == 1 and not feed.running and feed.stats.state is FeedState.DOWN
+    feed = FakeFeed([away(), away(), unknown(SPEC)], [None])
+    await run_until(run_feed(bench.desk, feed, bench.desk.on_events), lambda: bench.kinds(Alert))
+    assert feed.started == 1 and feed.stats.state is FeedState.UP and not feed.left_out
     (alert,) = bench.kinds(Alert)
-    assert isinstance(alert, Alert) and "does not know the symbol A/B" in alert.text
+    assert isinstance(alert, Alert) and "does not know the symbol C/D" in alert.text
+    instrument = bench.desk.instruments.get(A)
+    assert instrument is not None and not instrument.assumed
+
+
+async def test_a_symbol_unknown_at_the_start_is_left_out_unless_no_other_is_there() -> None:
+    bench = Bench()
+    feed = FakeFeed([unknown(SPEC)], [None])
+    await run_until(run_feed(bench.desk, feed, bench.desk.on_events), lambda: feed.running)
+    assert feed.left_out == ["C/D"] and feed.started == 1
+    (alert,) = bench.kinds(Alert)
+    assert isinstance(alert, Alert) and alert.level == "error" and "goes on without" in alert.text
+    feed = FakeFeed([unknown()], [None])
+    await run_until(run_feed(bench.desk, feed, bench.desk.on_events), lambda: False)
+    assert feed.started == 0 and feed.stats.state is FeedState.DOWN
+
+
+async def test_a_venue_that_refuses_to_tell_its_instruments_is_asked_again_and_told_of_once() -> None:
+    bench = Bench()
+    refused = RefusedError("kraken answered HTTP 403: check it")
+    feed = FakeFeed([refused, refused, None], [None])
+    await run_until(run_feed(bench.desk, feed, bench.desk.on_events), lambda: feed.asked == 3)
+    assert feed.started == 1 and feed.stats.state is FeedState.UP
+    (alert,) = bench.kinds(Alert)
+    assert isinstance(alert, Alert) and "HTTP 403" in alert.text and "asked again" in alert.text
 
 
 def test_what_feeds_a_configuration_asks_for() -> None:
