@@ -96,11 +96,13 @@ def bars(number: int, *rows: dict[str, str]) -> str:
     return message(number, "candles", {"type": "update", "candles": rows})
 
 
-def decode(*frames: str | bytes, decoder: AdvancedDecoder | None = None) -> list[MarketEvent]:
+def decode(
+    *frames: str | bytes, decoder: AdvancedDecoder | None = None, recv_ns: int = 7
+) -> list[MarketEvent]:
     decoder = decoder or AdvancedDecoder()
     out: list[MarketEvent] = []
     for frame in frames:
-        decoder.decode(frame, 7, out)
+        decoder.decode(frame, recv_ns, out)
     return out
 
 
@@ -261,11 +263,12 @@ def test_a_snapshot_that_never_comes_needs_a_new_connection() -> None:
 
 def test_only_its_successor_closes_a_bar_and_no_hole_does() -> None:
     decoder = AdvancedDecoder()
-    out = decode(bars(0, bar(600, "2"), bar(300, "3")), bars(1, bar(600, "4")), decoder=decoder)
+    frames = bars(0, bar(600, "2"), bar(300, "3")), bars(1, bar(600, "4"))
+    out = decode(*frames, decoder=decoder, recv_ns=2000 * NS)
     told = [(one.open_ns // NS, one.close, one.closed) for one in out if isinstance(one, Candle)]
     assert told == [(300, 3.0, False), (300, 3.0, True), (600, 2.0, False), (600, 4.0, False)]
     assert isinstance(out[0], Candle) and out[0].interval_s == 300 and out[0].volume == 7.5
-    (after,) = decode(bars(9, bar(900, "5")), decoder=decoder)
+    (after,) = decode(bars(9, bar(900, "5")), decoder=decoder, recv_ns=2000 * NS)
     assert isinstance(after, Candle) and not after.closed  # what was missed may belong to the bar before
 
 

@@ -25,11 +25,11 @@ BIDS = [(f"0.0{n}", "0.00000500") for n in (5000, 4995, 4990, 4980, 4975, 4970, 
 GUIDE_CRC = 974947235
 
 
-def decode(*frames: str | bytes, decoder: KrakenDecoder | None = None) -> list[MarketEvent]:
+def decode(*frames: str | bytes, decoder: KrakenDecoder | None = None, recv_ns: int = 7) -> list[MarketEvent]:
     decoder = decoder or KrakenDecoder()
     out: list[MarketEvent] = []
     for frame in frames:
-        decoder.decode(frame, 7, out)
+        decoder.decode(frame, recv_ns, out)
     return out
 
 
@@ -255,7 +255,8 @@ def test_only_its_successor_closes_a_bar() -> None:
         bars(bar(28, 4.0)),
         bars(bar(27, 5.0)),
     )
-    told = [event for event in decode(*frames, decoder=decoder) if isinstance(event, Candle)]
+    out = decode(*frames, decoder=decoder, recv_ns=2**62)
+    told = [event for event in out if isinstance(event, Candle)]
     minutes = [(one.open_ns // (60 * NS) % 60, one.close, one.closed) for one in told]
     expected = [(26, 1.0, False), (26, 1.0, True), (27, 2.0, False), (27, 3.0, False), (27, 3.0, True)]
     assert minutes == [*expected, (28, 4.0, False)]
