@@ -500,6 +500,29 @@ async def test_what_was_filled_before_a_restart_is_told_as_ours(server: AlpacaSe
     assert second.reports == [], "it is booked already"
 
 
+async def test_an_order_that_was_amended_again_and_again_is_canceled_after_a_restart(
+    server: AlpacaServer,
+) -> None:
+    """The venue lists those that it replaced, too: taken for newer than the last, they were canceled."""
+    first = DeskSide(server)
+    async with first.running():
+        first.place(ask())
+        await first.reaches(S.ACCEPTED)
+        for price in (101, 102, 103):
+            first.amend("td-1", Amendment(price=Decimal(price)))
+            await first.until(lambda price=price: first.order().price == price)  # type: ignore[misc]
+    second = DeskSide(server)
+    second.blotter = first.blotter
+    second.gateway.restore(first.blotter.open_orders(), time.time_ns())
+    async with second.running():
+        for _ in range(2):
+            await second.broker.account(0)
+            await asyncio.sleep(0.1)
+        second.cancel("td-1")
+        await second.reaches(S.CANCELED)
+    assert sorted(row["status"] for row in server.orders.values()) == ["canceled", *["replaced"] * 3]
+
+
 async def test_a_restart_finds_the_legs_of_a_bracket(server: AlpacaServer) -> None:
     """Killed before the venue told the legs' ids; the entry filled meanwhile."""
     of = {"symbol": AAPL, "list_id": "l-1"}

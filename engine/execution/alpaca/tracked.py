@@ -126,7 +126,9 @@ class Tracked:
         self._told[row.id] = max(self._told.get(row.id, _ZERO), row.filled)
         status = row.status
         if status == "replaced":
-            self._replaced(row.replaced_by or self.candidate, now_ns)
+            # One that was replaced earlier, which only an earlier run knew, has no newer one than ours.
+            if row.id in (self.venue_id, self.candidate):
+                self._replaced(row.replaced_by or self.candidate, now_ns)
             return
         if row.id == self.candidate:
             if status == "rejected":
