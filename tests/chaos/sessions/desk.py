@@ -56,6 +56,8 @@ class SeededDesk(Session):
         self._commits = self._durable = 0
         self._recent: list[MarketEvent] = []
         self._deep: dict[str, Depth] = {}
+        self._quoted: dict[str, Quote] = {}
+        """The newest that the desk took in."""
         self._epoch_ns = 0
         """When the clock was last set back: what filled before is judged already."""
         self._past: set[str] = set()
@@ -219,6 +221,8 @@ class SeededDesk(Session):
         if self.desk.intake.rejected.total() != refused:
             del self.market[before:]
             self.count["refused events"] += 1
+        elif isinstance(event, Quote):
+            self._quoted[event.symbol] = event
         self._recent.append(event)
         if len(self._recent) > 2 * _RECENT:
             del self._recent[:_RECENT]
@@ -249,7 +253,12 @@ class SeededDesk(Session):
             self._shown(event.symbol, ((event.bid, event.bid_size),), ((event.ask, event.ask_size),))
         elif isinstance(event, Depth):
             self._deep[event.symbol] = event
-            self._shown(event.symbol, event.bids, event.asks)
+            quote = self._quoted.get(event.symbol)
+            if quote is None:
+                self._shown(event.symbol, event.bids, event.asks)
+            else:
+                # The best is the quote's: a snapshot that says otherwise came late, or again.
+                self._shown(event.symbol, ((quote.bid, quote.bid_size),), ((quote.ask, quote.ask_size),))
 
     def _shown(self, symbol: str, *sides: tuple[tuple[float, float], ...]) -> None:
         deep = self._deep.get(symbol)
