@@ -155,9 +155,9 @@ def apart(ms: float) -> str:
 
 
 def clocks_off(ms: float) -> str:
-    """What is wrong where a venue's time and ours are so far apart, ours less theirs: where ours is ahead, it
-    cannot be told from data that comes late."""
-    return f"{apart(ms)} late or clock off" if ms > 0 else f"clock {apart(ms)} off"
+    """What is wrong where a venue's time and ours are so far apart, ours less theirs: a clock of ours that is
+    ahead cannot be told from data that comes late."""
+    return f"{apart(ms)} behind" if ms > 0 else f"clock {apart(ms)} off"
 
 
 def micros(us: float | None) -> str:

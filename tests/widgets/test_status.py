@@ -128,6 +128,8 @@ def test_a_tape_at_its_end_is_neither_down_nor_fresh() -> None:
 def test_a_clock_that_denies_entries_is_marked() -> None:
     off = msgspec.structs.replace(UP, clock_offset_ms=-834.2 * 86_400_000, clock_off=True)
     assert text(feed(off)) == "FEED ~ simulated clock 834 d off"
+    late = msgspec.structs.replace(UP, clock_offset_ms=12_400.0, clock_off=True)
+    assert text(feed(late)) == "FEED ~ simulated 12 s behind"
     assert "good" not in styles(feed(off))
 
 

@@ -60,6 +60,16 @@ def test_what_is_not_known_yet_is_null() -> None:
     assert (row.bid, row.ask, row.bid_size) == (99.9, 100.1, None)
 
 
+def test_what_is_stale_follows_a_limit_that_is_changed_while_it_runs() -> None:
+    bench = Bench()
+    bench.desk.on_events([trade(A, 1, 100.0, 1.0, 0), quote(A, 99.9, 100.1, 0.1)])
+    view, now_ns = DeskView(bench.desk, mode="PAPER", started_ns=START_NS), START_NS + 2 * NS
+    assert not frame(bench, now_ns, view).ticks[0].stale
+    bench.desk.trading.limits.set("desk", "stale_data_s", 1.0, "me")
+    (row,) = (told := frame(bench, now_ns, view)).ticks
+    assert (row.stale, told.status.stale_symbols) == (True, 1)
+
+
 def test_a_symbol_without_news_goes_stale() -> None:
     bench = Bench()
     bench.desk.on_events([quote(A, 99.9, 100.1, 0), trade(A, 1, 100.0, 1.0, 0)])
