@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from engine.api.protocol import Reply
 from engine.api.trading_protocol import FlattenPatch
 from engine.errors import NotReadyError, OrderError
 from engine.events import OrderState, RiskState
+from engine.execution.order import Order
 from engine.research.daily import CLIENT as DAILY
+from engine.wiring.decimal_text import plain
 from engine.wiring.desk import Desk
 from engine.wiring.tickets import find, number
 from engine.wiring.trading import Trading
@@ -21,6 +23,8 @@ WAIT_S = 15.0
 LIMIT_WAIT_S = 2.0
 """The same where a limit bounds the price: what rests then goes on resting."""
 _LOOK_S = 0.02
+_RECENT = 200
+"""Orders among which the newest exit of a symbol is looked for."""
 
 
 class Flattening:
@@ -92,10 +96,11 @@ class Flattening:
             if self._stands() and self._ready() and self._settled():
                 break
         left = {position.symbol for position in trading.ledger.positions()}
+        asked |= left
         receipt = f"{self._canceled(canceled)}, closed {len(asked) - len(left)}/{len(asked)}"
         if left or not trading.flat:
             what = ", ".join(sorted(left)) or "orders at work"
-            return Reply(False, f"{receipt}, NOT FLAT: {what}: {self._waits()}")
+            return Reply(False, f"{receipt}, NOT FLAT: {what}: {self._waits(left)}")
         return Reply(True, f"{receipt}, verified flat in {time.monotonic() - began:.1f} s; {then}")
 
     async def _flatten_part(self, patch: FlattenPatch, percent: Decimal) -> Reply:
@@ -134,11 +139,14 @@ class Flattening:
 
     def _told(self, sent: list[str], kept: list[str], canceled: list[str], began: float) -> Reply:
         """``kept``: why nothing was sent of some positions."""
+        wanted = len(sent) + len(kept)
         orders = [self._trading.blotter.get(identity) for identity in sent]
         filled = [order for order in orders if order is not None and order.state is OrderState.FILLED]
+        kept = [*(_end(order) for order in orders if order is not None and _unfilled(order)), *kept]
+        ended = len(filled) + len(kept)
         told = f"{self._canceled(canceled)}, " if canceled else ""
-        receipt = f"{told}closed {len(filled)}/{len(sent) + len(kept)}"
-        if len(filled) < len(sent):
+        receipt = f"{told}closed {len(filled)}/{wanted}"
+        if ended < wanted:
             receipt += f", the rest is at work: {self._waits()}"
         elif not kept:
             return Reply(True, f"{receipt} in {time.monotonic() - began:.1f} s")
@@ -156,10 +164,29 @@ class Flattening:
         ended = sum(state.terminal for state in states) - filled
         return f"canceled {ended}/{len(ids)}" + (f" ({filled} filled first)" if filled else "")
 
-    def _waits(self) -> str:
+    def _waits(self, left: Iterable[str] = ()) -> str:
+        """What the rest waits for, or how the newest exits of what is ``left`` ended."""
         if not self._ready():
             return str(NotReadyError())
         if stands := self._stands():
             return stands
-        found = sorted(set(self._trading.waiting().values()))
+        ends = [self._refused(symbol) for symbol in sorted(left)]
+        found = [*filter(None, ends), *sorted(set(self._trading.waiting().values()))]
         return "; ".join(found[:5]) or "the orders are on their way"
+
+    def _refused(self, symbol: str) -> str:
+        """How the symbol's newest exit ended without closing it; "": it did not."""
+        recent = self._trading.blotter.recent(_RECENT)
+        exits = (order for order in recent if order.request.symbol == symbol and order.request.reduce_only)
+        newest = next(exits, None)
+        return _end(newest) if newest is not None and _unfilled(newest) else ""
+
+
+def _unfilled(order: Order) -> bool:
+    """It ended, and not all of it was filled."""
+    return order.state.terminal and order.state is not OrderState.FILLED
+
+
+def _end(order: Order) -> str:
+    part = f", {plain(order.filled)} of {plain(order.quantity)} filled" if order.filled else ""
+    return f"{order.request.symbol}: its exit was {order.state.value}{part}: {order.reason}"

@@ -10,7 +10,8 @@ import pytest
 from engine.api.protocol import Reply
 from engine.api.trading_protocol import FlattenPatch
 from engine.errors import OrderError
-from engine.events import NS, Purpose, RiskState
+from engine.events import NS, OrderEvent, OrderRequest, OrderState, Purpose, RiskState
+from engine.execution.gateway import Report
 from engine.wiring import flatten
 from engine.wiring.flatten import Flattening
 from tests.wiring.conftest import START_NS, calm, quote
@@ -72,6 +73,23 @@ def test_one_symbol_that_cannot_be_closed_now_is_refused() -> None:
     market, _ = two_positions()
     with pytest.raises(OrderError, match="an exit is at work"):
         asked(market, symbol=A, type="limit")
+
+
+@pytest.mark.parametrize("patch", [{"symbol": A}, {}])
+def test_an_exit_that_was_refused_is_not_told_to_be_at_work(
+    patch: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flatten, "WAIT_S", 0.1)
+    market = opened()
+
+    class Refusing(Broker):
+        def submit(self, request: OrderRequest, now_ns: int) -> list[Report]:
+            return [OrderEvent(request.client_order_id, A, OrderState.REJECTED, "venue: no", now_ns)]
+
+    market.desk.trading.add_gateway(Refusing(), [A])
+    reply = asked(market, **patch)
+    assert not reply.ok and f"{A}: its exit was rejected: venue: no" in reply.text
+    assert "on their way" not in reply.text and "at work" not in reply.text
 
 
 @pytest.mark.parametrize(
