@@ -39,6 +39,8 @@ MOST_BOOKS = 2048
 """Of one decoder: more symbols than this are no venue's, but made up."""
 MOST_HELD = 200_000
 """Levels that are held for snapshots that have not come, of all symbols together."""
+MOST_OLDER = 50
+"""Updates, ten a second, that are older than the book before that is no coincidence."""
 
 
 class Update(msgspec.Struct, gc=False):
@@ -75,7 +77,7 @@ def time_ns(told: int) -> int:
 class _Sync:
     """How far the book of one symbol is known."""
 
-    __slots__ = ("ask_edge", "asked", "bid_edge", "fresh", "held", "last")
+    __slots__ = ("ask_edge", "asked", "bid_edge", "fresh", "held", "last", "older")
 
     def __init__(self) -> None:
         self.last = -1
@@ -83,6 +85,8 @@ class _Sync:
         self.fresh = False
         """Nothing was put onto the snapshot yet."""
         self.asked = False
+        self.older = 0
+        """Updates in a row that the book is further than, though it had come up with the stream."""
         self.held: deque[Update] = deque()
         """What came since it was asked for."""
         self.bid_edge = self.ask_edge = math.inf
@@ -154,7 +158,7 @@ class BookDecoder(VenueDecoder):
             self.malform(native, error, recv_ns, out)
             self._fail(native, sync, "its snapshot cannot be read", recv_ns, out)
             return
-        sync.last, sync.fresh = snapshot.last_update_id, True
+        sync.last, sync.fresh, sync.older = snapshot.last_update_id, True, 0
         sync.bid_edge, sync.ask_edge = _edge(snapshot.bids, -1.0), _edge(snapshot.asks, 1.0)
         for number, update in enumerate(later):
             if update.u > sync.last and not self._put(native, sync, book, update, recv_ns, out):
@@ -181,7 +185,15 @@ class BookDecoder(VenueDecoder):
             self._ask(native, sync)
         if sync.asked:
             self._hold(sync, update)
-        if sync.last < 0 or update.u <= sync.last:
+        if sync.last < 0:
+            return
+        if update.u <= sync.last:
+            # One comes twice; so many are of a count that started over, or that a wrong number set ahead.
+            sync.older += not sync.fresh
+            if sync.older > MOST_OLDER:
+                self.sequence_gaps += 1
+                self._fail(native, sync, "is of a count that started over", recv_ns, out)
+                self._hold(sync, update)
             return
         book = self.books.get(symbol)
         if book is not None and self._put(native, sync, book, update, recv_ns, out):
@@ -209,7 +221,7 @@ class BookDecoder(VenueDecoder):
             self.malform(native, error, recv_ns, out)
             self._fail(native, sync, "an update cannot be read", recv_ns, out)
             return False
-        sync.last, sync.fresh = update.u, False
+        sync.last, sync.fresh, sync.older = update.u, False, 0
         return True
 
     def _changed(
@@ -247,7 +259,7 @@ class BookDecoder(VenueDecoder):
         self._begin_anew(native, sync)
 
     def _begin_anew(self, native: str, sync: _Sync) -> None:
-        sync.last = -1
+        sync.last, sync.older = -1, 0
         self._release(sync)
         self._ask(native, sync)
 

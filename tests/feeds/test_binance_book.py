@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from engine.events import BookStatus, Depth, Malformed, MarketEvent, Quote
 from engine.feeds import binance_book
 from engine.feeds.binance import BinanceDecoder
-from engine.feeds.binance_book import BookDecoder, depth_native
+from engine.feeds.binance_book import MOST_OLDER, BookDecoder, depth_native
 from engine.feeds.binance_futures import BinanceFuturesDecoder
 from engine.feeds.book import Best
 from engine.feeds.capture import read_row
@@ -142,6 +142,28 @@ def test_what_comes_twice_changes_nothing(line: Line) -> None:
     line.update(("9.5", "3"))
     line.decoder.decode(frame, line.now_ns, line.out)
     assert line.best() == (9.5, 3.0, 11.0, 1.0) and line.decoder.sequence_gaps == 0
+
+
+def test_a_count_that_is_set_back_does_not_let_the_book_stand_still(line: Line) -> None:
+    line.snapshot(100)
+    line.update(("9.5", "2"), count=10**12)
+    line.number = 110
+    for _ in range(MOST_OLDER):
+        line.update(("9.4", "7"))
+    assert line.best() == (9.5, 2.0, 11.0, 1.0)
+    line.update(("9.4", "8"))
+    assert line.best() is None and line.decoder.wanted == ["A"] and line.decoder.sequence_gaps == 1
+    assert isinstance(line.out[-1], BookStatus) and "started over" in line.out[-1].reason
+    line.snapshot(line.number)
+    line.update(("9.4", "9"))
+    assert line.best() == (9.4, 9.0, 11.0, 1.0) and not line.decoder.wanted
+
+
+def test_what_a_slow_stream_brings_behind_its_snapshot_makes_nothing_wrong(line: Line) -> None:
+    line.snapshot(10**6)
+    for _ in range(2 * MOST_OLDER):
+        line.update(("9.4", "7"))
+    assert line.best() == (9.0, 1.0, 11.0, 1.0) and line.decoder.sequence_gaps == 0
 
 
 def test_a_crossed_book_is_wrong(line: Line) -> None:
