@@ -24,6 +24,7 @@ from engine.events import NS
 from engine.feeds.base import InstrumentSpec
 from engine.models.training.label import Series as Labelled
 from engine.research.bar_ticks import PER_BAR, VOLUME, Series, median_bar_pct, on_grid, pack
+from engine.research.bar_vwaps import BarVwaps
 from engine.research.curves import Floats, Integers, times_and_marks
 from engine.research.guards import steps
 from engine.research.plan import Plan
@@ -68,6 +69,11 @@ class BarData(msgspec.Struct, frozen=True, dict=True):
     def ends_and_closes(self) -> tuple[Integers, Floats]:
         """As ``times_and_marks``; only to be read."""
         return times_and_marks(self.series, self.interval_s)
+
+    @cached_property
+    def vwaps(self) -> BarVwaps:
+        """Told by the bars."""
+        return BarVwaps(self.series, self.interval_s)
 
     @cached_property
     def median_bar_pct(self) -> float | None:

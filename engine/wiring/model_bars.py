@@ -12,7 +12,7 @@ import numpy.typing as npt
 from engine.config import Config
 from engine.events import NS
 from engine.feature_table import COLUMN, FeatureTable
-from engine.features.alpha158 import HISTORY, alpha158_live
+from engine.features.alpha158 import HISTORY, NAMES, alpha158_live
 from engine.features.coarse_bars import KEPT, CoarseBars
 from engine.features.engine import FeatureEngine
 from engine.store.bar import Bar, Provenance
@@ -23,7 +23,9 @@ from engine.wiring.market_news import POLLED
 log = logging.getLogger("engine.models")
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 _CLOSE, _FILLED = COLUMN["close"], COLUMN["filled"]
+_VWAP0 = NAMES.index("VWAP0")
 _NONE = np.zeros(0, np.int64)
 SEEDED = KEPT
 """Stored bars of each symbol that are worth telling."""
@@ -62,7 +64,7 @@ class ModelBars:
         self._features = features
         self._symbols = config.symbols
         self._bar_s = config.features.bar_s
-        self.stored_s = config.history.interval_s
+        self.stored_s: int = config.history.interval_s
         """The interval of the bars that are stored."""
         self._coarse: dict[int, CoarseBars] = {}
         self.wanted: tuple[int, ...] = ()
@@ -73,8 +75,17 @@ class ModelBars:
         self.on_take: Callable[[], None] = no_news
         """Called before bars are taken: who knows of trades that were missed says so now (``on_gap``,
         ``on_feed``). It must neither raise nor wait."""
+        self._told_vwaps: Callable[[int, Integers], Floats] | None = None
         if self.stored_s * NS % round(self._bar_s * NS) == 0:
             self._hold(self.stored_s)
+
+    def on_played_bars(self, told_vwaps: Callable[[int, Integers], Floats]) -> None:
+        """The desk's bars are played, and none are stored beside them. ``told_vwaps(ns, indices)``: of those
+        that end at ``ns``, NaN where none is told; models learn from what bars tell, and not from the prints
+        that stand for them."""
+        self._told_vwaps = told_vwaps
+        self._coarse.pop(self.stored_s, None)
+        self.stored_s = 0
 
     def need(self, intervals: Iterable[float]) -> None:
         """Models want these, in seconds; the bars of others are forgotten.
@@ -101,6 +112,9 @@ class ModelBars:
         self.on_take()
         if self._coarse:
             vwaps = self._features.last_vwaps(table.indices)
+            if self._told_vwaps is not None:
+                told = self._told_vwaps(table.ns, table.indices)
+                vwaps = np.where(np.isnan(told), vwaps, told)
             for coarse in self._coarse.values():
                 coarse.take(table, vwaps)
 
@@ -113,6 +127,9 @@ class ModelBars:
                 return None
             indices = table.indices[positions]
             rows, told = alpha158_live(indices, self._features.address), table.values[positions]
+            if self._told_vwaps is not None:
+                ratios = self._told_vwaps(boundary_ns, indices) / told[:, _CLOSE]
+                rows[:, _VWAP0] = np.where(np.isnan(ratios), rows[:, _VWAP0], ratios)
             return Rows(indices, rows, told[:, _CLOSE], told[:, _FILLED] == 0.0)
         coarse = self._closing(interval_s, boundary_ns)
         indices = coarse.ready(boundary_ns) if coarse is not None else _NONE

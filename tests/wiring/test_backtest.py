@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from engine.config import load
 from engine.errors import ConfigError
 from engine.events import NS
+from engine.features.alpha158 import HISTORY, alpha158_block
 from engine.models.artefact import read_manifest
 from engine.models.builtin import PATH
 from engine.research.bar_ticks import ANY_SIZE
@@ -23,12 +25,18 @@ from engine.research.plan import Plan
 from engine.research.report.text import as_text
 from engine.research.result import Backtest
 from engine.research.summary import summarise
+from engine.store.bars import BARS_DATABASE
+from engine.store.bars_period import read_period
+from engine.store.bars_read import BarReader
 from engine.ticks import QUOTE
+from engine.wiring import backtest
 from engine.wiring.backtest import prepare, run
 from engine.wiring.backtest_result import trained_until_ns
+from engine.wiring.desk import Desk
 from engine.wiring.replay import replay
 from tests.bench.synthetic_tape import tape
 from tests.wiring.made_backtests import DAY_S, STRATEGIES, config, prepared, series, walk
+from tests.wiring.scripted_model import Scripted
 from tests.wiring.stored_bars import START_NS, store_walks
 
 EXAMPLES = int(os.environ.get("TICKDESK_BACKTEST_EXAMPLES", "8"))
@@ -358,3 +366,34 @@ def test_a_time_without_stored_bars_is_told_also_of_longer_ones(tmp_path: Path) 
     later = msgspec.structs.replace(plan, since_ns=START_NS + DAY_S * NS)
     with pytest.raises(ConfigError, match="no bars of poll:AAA in that time"):
         prepare(config(), later, tmp_path)
+
+
+@pytest.mark.parametrize("stored_s", [60, 300], ids=["of the stored length", "of another"])
+def test_on_bars_a_model_is_fed_what_it_was_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored_s: int
+) -> None:
+    symbols = ("sim:BTC-USD", "sim:ETH-USD", "sim:SOL-USD")
+    store_walks(tmp_path, symbols, 200)
+    asked: list[np.ndarray] = []
+
+    def says(rows: np.ndarray) -> np.ndarray:
+        asked.append(rows.copy())
+        return np.arange(float(len(rows)))
+
+    def scripted(desk: Desk, *_: object) -> None:
+        desk.signals.scoring.set_active(Scripted("a" * 12, says, bar_interval_s=60.0))
+
+    monkeypatch.setattr(backtest, "_models", scripted)
+    chosen = config(["model"], "models.every_bars=1", f"history.interval_s={stored_s}")
+    since_ns = START_NS + 100 * 60 * NS
+    plan = Plan(symbols=symbols, interval_s=60, since_ns=since_ns, warm_bars=80)
+    run(chosen, prepare(chosen, plan, tmp_path))
+    with closing(BarReader(tmp_path / BARS_DATABASE)) as reader:
+        bars = [read_period(reader, one, 60, 0, 1 << 62, adjust=False).traded() for one in symbols]
+    assert all(np.isfinite(one.values[:, 5]).all() for one in bars), "they tell their vwap"
+    first, until = int(np.searchsorted(bars[0].open_ns, since_ns)), len(bars[0])
+    trained = [
+        np.stack([alpha158_block(one.values[None, at - HISTORY + 1 : at + 1])[0] for one in bars])
+        for at in range(first, until)
+    ]
+    np.testing.assert_array_equal(np.stack(asked[first - until :]), np.stack(trained))
