@@ -500,6 +500,23 @@ async def test_what_was_filled_before_a_restart_is_told_as_ours(server: AlpacaSe
     assert second.reports == [], "it is booked already"
 
 
+async def test_what_an_open_order_filled_before_it_was_replaced_is_told_as_ours(server: AlpacaServer) -> None:
+    first = DeskSide(server)
+    async with first.running():
+        first.place(ask())
+        await first.reaches(S.ACCEPTED)
+        server.fill("td-1", "0.5", "100")
+        await first.reaches(S.PARTIALLY_FILLED)
+        server.replace("td-1", "101", counts=True)
+        await first.until(lambda: first.order().price == 101)
+    second = DeskSide(server)
+    second.blotter = first.blotter
+    second.brokers.restore(first.blotter.open_orders(), first.blotter, time.time_ns())
+    async with second.running():
+        (fill,) = (await second.broker.account(1)).fills
+    assert fill.client_order_id == "td-1" and second.order().filled == Decimal("0.5")
+
+
 async def test_an_order_that_was_amended_again_and_again_is_canceled_after_a_restart(
     server: AlpacaServer,
 ) -> None:

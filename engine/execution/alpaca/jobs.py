@@ -26,7 +26,7 @@ class Jobs:
         self._active: dict[str, Job] = {}
         self._by_venue_id: dict[str, Job] = {}
         self._past: dict[str, str] = {}
-        """Of orders that were done when the engine started: the venue's id, and each trade id -> our id."""
+        """Of orders that had filled when the engine started: the venue's id, and each trade id -> our id."""
         self.fetch_ns = 0
         """When to ask for executions; 0: none are missing."""
 
@@ -61,7 +61,7 @@ class Jobs:
         return None if job is None else job.tracked.order
 
     def of_execution(self, venue_id: str, trade_id: str) -> str:
-        """Our id of the order that an execution is of, one that was done before this run too; "": none."""
+        """Our id of the order that an execution is of, also one of before this run; "": none."""
         order = self.of_venue_id(venue_id)
         if order is not None:
             return order.client_order_id
@@ -70,11 +70,10 @@ class Jobs:
     # --- in
 
     def remember(self, order: Order) -> None:
-        """An order that was done before this run: what the venue tells of its executions is known."""
-        identity = order.client_order_id
-        if identity not in self._all and order.filled:
+        """An order of before this run: what the venue tells of its executions is known."""
+        if order.filled:
             known = filter(None, (order.venue_order_id, *order.trade_ids))
-            self._past.update(dict.fromkeys(known, identity))
+            self._past.update(dict.fromkeys(known, order.client_order_id))
 
     def queue(self, request: OrderRequest, name: str, now_ns: int) -> Job:
         """An order that is SUBMITTED, or HELD as a bracket's child; ``name``: Alpaca's of its symbol."""
