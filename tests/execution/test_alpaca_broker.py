@@ -163,6 +163,24 @@ async def test_cancels_go_first_and_are_sent_again_until_they_are_heard(
     assert {row["status"] for row in server.orders.values()} == {"canceled"}
 
 
+async def test_what_the_venue_does_not_know_any_more_is_over_when_a_person_cancels_it(
+    server: AlpacaServer, desk: DeskSide
+) -> None:
+    """It was being canceled for ever: no exit could take its place, and nothing was ever flat."""
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    known = dict(server.orders)
+    server.orders.clear()
+    desk.cancel("td-1")
+    await asyncio.sleep(0.4)
+    assert desk.state() is S.ACCEPTED, "not by one answer"
+    canceled = await desk.reaches(S.CANCELED)
+    assert canceled.reason == "the venue does not know it any more"
+    server.orders.update(known)
+    server.fill("td-1", "2", "100")
+    await desk.reaches(S.FILLED)
+
+
 async def test_fifty_cancels_leave_within_a_second(server: AlpacaServer, desk: DeskSide) -> None:
     for n in range(50):
         desk.place(ask(f"td-{n}"))

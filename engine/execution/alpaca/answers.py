@@ -123,6 +123,8 @@ class Answers:
         """The venue does not know it, so far."""
         job.misses += 1
         order = job.tracked.order
+        if job.misses == 1 and job.phase is Phase.LIVE:
+            job.since_ns = now_ns
         if job.misses < MISSES or now_ns - job.since_ns < self._settle_ns:
             job.ask_later(now_ns)
             return []
@@ -131,6 +133,10 @@ class Answers:
             log.warning("order %s %s: asked %d times", order.client_order_id, why, job.misses)
             return self._jobs.drop(job, OrderState.REJECTED, why, now_ns)
         # It had it before: that is for a person to judge. Reconciliation shows it.
+        if order.pending is Pending.CANCEL:
+            why = "the venue does not know it any more"
+            log.warning("order %s is canceled: %s", order.client_order_id, why)
+            return self._jobs.drop(job, OrderState.CANCELED, why, now_ns)
         log.error("order %s: the venue does not know it any more", order.client_order_id)
         job.phase = Phase.LIVE
         return self._jobs.settle(job, now_ns)
