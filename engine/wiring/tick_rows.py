@@ -63,13 +63,15 @@ class TickRows:
 
     def _row(self, instrument: Instrument, now_ns: int) -> TickRow:
         desk, index = self._desk, instrument.index
-        bid, bid_size, ask, ask_size, last = desk.features.quote(index)
+        reason = desk.freshness.reason(index, now_ns, self._stale_ns())
+        # A row that is stale shows what was known last, and is marked; any other only what is believed.
+        quote = desk.features.quote if reason else desk.features.live_quote
+        bid, bid_size, ask, ask_size, last = quote(index)
         row = desk.features.row(index)
         age = desk.freshness.age_ns(index, now_ns)
         polled = venue_of(instrument.symbol) == POLLED
         if polled and (candle := desk.news.candles.get(instrument.symbol)) is not None:
             last, age = candle.close, desk.freshness.candle_age_ns(index, now_ns)
-        reason = desk.freshness.reason(index, now_ns, self._stale_ns())
         return TickRow(
             symbol=instrument.symbol,
             bid=number(bid),

@@ -60,6 +60,18 @@ def test_what_is_not_known_yet_is_null() -> None:
     assert (row.bid, row.ask, row.bid_size) == (99.9, 100.1, None)
 
 
+def test_a_quote_that_trades_have_left_behind_is_not_shown_as_one() -> None:
+    bench = Bench()
+    bench.desk.on_events([quote(A, 99.9, 100.1, 0), trade(A, 1, 100.0, 1.0, 0)])
+    for second in (1, 2, 3, 4, 5):
+        bench.desk.on_events([trade(A, 1 + second, 102.0, 1.0, second)])
+    (row,) = frame(bench, START_NS + 5 * NS).ticks
+    assert (row.bid, row.ask, row.last, row.stale) == (None, None, 102.0, False)
+    bench.desk.on_events([trade(A, 9, 102.0, 1.0, 11)])
+    (row,) = frame(bench, START_NS + 11 * NS).ticks
+    assert (row.bid, row.ask, row.stale_reason) == (99.9, 100.1, "quote 11 s old")
+
+
 def test_what_is_stale_follows_a_limit_that_is_changed_while_it_runs() -> None:
     bench = Bench()
     bench.desk.on_events([trade(A, 1, 100.0, 1.0, 0), quote(A, 99.9, 100.1, 0.1)])
