@@ -6,15 +6,20 @@ import argparse
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from console.cli.client import ask, quoted
 from console.cli.output import as_json
-from console.cli.settings import state_dir
+from console.cli.settings import configuration, state_dir
 from engine.api.protocol import Reply
 from engine.errors import NoEngineError
 from engine.text import clean
+
+if TYPE_CHECKING:
+    from engine.config import Config
+    from engine.models.registry import Entry
 
 _WHO = "command line"
 _STRATEGY = "model"
@@ -48,7 +53,7 @@ def activate(arguments: argparse.Namespace) -> int:
         return f"model {entry.version} is active"
 
     path = f"/v1/models/{quoted(entry.version)}/activate"
-    return _do(arguments, entry.strategy, "POST", path, directly)
+    return _do(arguments, entry.strategy, "POST", path, directly, none_runs(configuration(arguments), entry))
 
 
 def deactivate(arguments: argparse.Namespace) -> int:
@@ -88,16 +93,37 @@ def shadow(arguments: argparse.Namespace) -> int:
         registry.set_shadow(entry.version, entry.strategy, who=_WHO)
         return f"model {entry.version} is the shadow of strategy {clean(entry.strategy, 40)}"
 
-    return _do(arguments, entry.strategy, "POST", f"/v1/models/{quoted(entry.version)}/shadow", begun)
+    path, then = f"/v1/models/{quoted(entry.version)}/shadow", none_runs(configuration(arguments), entry)
+    return _do(arguments, entry.strategy, "POST", path, begun, then)
+
+
+def none_runs(config: Config, entry: Entry) -> str:
+    """What becomes of it where no engine runs: none takes up a model whose bars its own do not make up."""
+    from engine.models.load import refuse_interval
+
+    bar_s = config.features.bar_s
+    refused = refuse_interval(entry.bar_interval_s or bar_s, bar_s)
+    if not refused:
+        return NONE_RUNS
+    return (
+        "no desk runs for this state directory, and one would not take it up: its bars are of "
+        f"{entry.bar_interval_s:g} s, {refused}"
+    )
 
 
 def _do(
-    arguments: argparse.Namespace, strategy: str, method: str, path: str, directly: Callable[[], str]
+    arguments: argparse.Namespace,
+    strategy: str,
+    method: str,
+    path: str,
+    directly: Callable[[], str],
+    then: str = NONE_RUNS,
 ) -> int:
+    """``then``: what becomes of it where no engine runs."""
     where = state_dir(arguments)
     told = by_the_engine(where, method, path) if strategy == _STRATEGY else None
     if told is None:
-        told = Switched(True, f"{directly()}; {NONE_RUNS}", engine=False)
+        told = Switched(True, f"{directly()}; {then}", engine=False)
     print(as_json(told) if arguments.json else told.text)
     return 0 if told.ok else 1
 

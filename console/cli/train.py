@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from console.cli.client import quoted
-from console.cli.models_switch import NONE_RUNS, by_the_engine
+from console.cli.models_switch import by_the_engine, none_runs
 from console.cli.output import as_json, table
 from console.cli.settings import configuration, state_dir
 from engine.errors import ConfigError, ModelError
@@ -19,6 +19,7 @@ from engine.text import clean
 from engine.wiring.training_options import options_of
 
 if TYPE_CHECKING:
+    from engine.config import Config
     from engine.models.artefact import Estimate, Fold, Metrics
     from engine.models.registry import Entry
     from engine.wiring.training_job import Exchange, Outcome
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     options = options_of(arguments)
     config, where = configuration(arguments), state_dir(arguments)
-    exchange = _exchange(where)
+    exchange = _exchange(config, where)
     if arguments.progress == "json":
         if arguments.json:
             raise ConfigError("--json and --progress json both speak on standard output: give one")
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _exchange(where: Path) -> Exchange:
+def _exchange(config: Config, where: Path) -> Exchange:
     """By the engine that runs, which loads and tries it first; else in the registry."""
 
     from engine.models.registry import Registry
@@ -66,7 +67,7 @@ def _exchange(where: Path) -> Exchange:
                 raise ModelError(told.text)
             return f"the desk that runs: {told.text}"
         directly(Registry(where), _WHO)(what, entry)
-        return NONE_RUNS
+        return none_runs(config, entry)
 
     return exchange
 

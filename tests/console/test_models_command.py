@@ -17,7 +17,7 @@ from aiohttp import web
 from console.cli import main, models_prune
 from engine.api import address
 from engine.api.protocol import ErrorReply, Reply
-from engine.features.alpha158 import NAMES
+from engine.features.alpha158 import NAMES, schema_hash
 from engine.models import artefact, builtin
 from engine.models.artefact import MODEL, Artefact, Estimate, Fold, Importance, Metrics
 from engine.models.builtin import ensure_builtin
@@ -310,3 +310,18 @@ def test_a_strategy_that_is_no_name_is_a_wrong_command(
             says(*bare, name)
         error = capsys.readouterr().err
         assert "is no strategy's name" in error and "\x1b" not in error
+
+
+@pytest.mark.parametrize("what", ["activate", "shadow"])
+def test_where_no_desk_runs_it_says_that_none_could_feed_the_model(
+    says: Says, registry: Registry, shipped: Artefact, tmp_path: Path, what: str
+) -> None:
+    other = reseal(shipped, bar_interval_s=2.5, schema_hash=schema_hash(2.5), purge_gap_bars=60)
+    folds = [
+        msgspec.structs.replace(fold, train_until_ns=fold.train_from_ns) for fold in other.manifest.folds
+    ]
+    other = reseal(other, folds=tuple(folds))
+    version = registry.register(written(other, tmp_path / "other")).version
+    code, out, _ = says(what, version)
+    assert code == 0 and "would not take it up" in out and "set features.bar_s to 2.5" in out
+    assert "at its next start" in says(what, version, "--set", "features.bar_s=2.5")[1]

@@ -115,3 +115,13 @@ def test_refusals_are_one_line(
     told = err.splitlines()[-1]
     assert ended == code and out == "" and told.startswith("tickdesk: ") and words in told, err
     assert Registry(tmp_path).list() == []
+
+
+def test_a_model_that_no_desk_of_this_configuration_could_feed_is_told_of(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    words = ["train", "--state-dir", str(tmp_path), *ARGUMENTS, "--bars", "1.5", "--then", "activate"]
+    words[words.index("520")] = "780"
+    assert main(words) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "would not take it up" in last and "set features.bar_s to 1.5" in last
