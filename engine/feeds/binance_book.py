@@ -188,8 +188,9 @@ class BookDecoder(VenueDecoder):
         if sync.last < 0:
             return
         if update.u <= sync.last:
-            # One comes twice; so many are of a count that started over, or that a wrong number set ahead.
-            sync.older += not sync.fresh
+            # One comes twice; so many are of a count that started over, or that a wrong number set ahead. On
+            # a tape they may be what another connection told, too.
+            sync.older += not (sync.fresh or self._open)
             if sync.older > MOST_OLDER:
                 self.sequence_gaps += 1
                 self._fail(native, sync, "is of a count that started over", recv_ns, out)
