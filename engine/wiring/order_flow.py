@@ -141,7 +141,8 @@ class OrderFlow:
             asked=self._asked,
         )
         self.reductions = Reductions(
-            *(features, self.ledger, self.work, self.journal, self.cancels, self.amendments, self.gateways)
+            *(features, self.ledger, self.blotter, self.work, self.journal),
+            *(self.cancels, self.amendments, self.gateways),
         )
         self.refused_exits = RefusedExits(features, alert)
         self._hands_off = config.engine.hands_off

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from engine.errors import OrderError
 from engine.events import NS, Amendment, Pending
+from engine.execution.blotter import Blotter
 from engine.execution.gateway import Gateway
 from engine.execution.order import WORKING, Order
 from engine.features.engine import FeatureEngine
@@ -36,6 +37,7 @@ class Reductions:
         self,
         features: FeatureEngine,
         ledger: Ledger,
+        blotter: Blotter,
         work: OrderWork,
         journal: OrderJournal,
         cancels: Cancels,
@@ -44,6 +46,7 @@ class Reductions:
     ) -> None:
         self._features = features
         self._ledger = ledger
+        self._blotter = blotter
         self._work = work
         self._journal = journal
         self._cancels = cancels
@@ -68,9 +71,9 @@ class Reductions:
 
     def _may_fill(self, order: Order) -> Decimal:
         """Less what its siblings have filled: its venue takes that from it. Of a child nothing is known
-        before all that its parent filled is."""
+        before all that its parent filled is booked, which what is only written is not."""
         request = order.request
-        parent = self._journal.order(request.parent_id) if request.parent_id else None
+        parent = self._blotter.get(request.parent_id)
         if parent is not None and not parent.state.terminal:
             return _ZERO
         siblings = [self._journal.order(identity) for identity in request.siblings]

@@ -146,6 +146,25 @@ def test_a_bracket_is_left_alone_while_its_entrys_fills_are_on_their_way() -> No
     assert market.held == 4 and [what for what, _ in broker.asked] == ["submit"] * 3
 
 
+def test_a_bracket_is_left_alone_while_its_entrys_fill_is_only_written() -> None:
+    """Its legs are told to work in the same breath, before it."""
+    market, broker = Market(hold=True), Kept()
+    market.desk.trading.add_gateway(broker, [A])
+    market.tick()
+    place(market.desk, quantity="4", stop_loss="99", take_profit="102")
+    market.bench.release()
+    parent, stop, target = (the_order(market, n) for n in (0, 1, 2))
+    told: list[Report] = [OrderEvent(parent.client_order_id, A, OrderState.ACCEPTED, "", parent.created_ns)]
+    for child in (stop, target):
+        told += [
+            OrderEvent(child.client_order_id, A, state, "", parent.created_ns)
+            for state in (OrderState.SUBMITTED, OrderState.ACCEPTED)
+        ]
+    market.desk.trading.take([*told, filled(parent, D(4))])
+    market.bench.release()
+    assert market.held == 4 and [what for what, _ in broker.asked] == ["submit"] * 3
+
+
 def test_a_desk_that_keeps_its_hands_off_changes_nothing() -> None:
     desk = Desk("engine.hands_off=true")
     desk.rest("3")
