@@ -142,7 +142,7 @@ class OrderFlow:
         )
         self.reductions = Reductions(
             *(features, self.ledger, self.blotter, self.work, self.journal),
-            *(self.cancels, self.amendments, self.gateways),
+            *(self.cancels, self.amendments, self.gateways, alert),
         )
         self.refused_exits = RefusedExits(features, alert)
         self._hands_off = config.engine.hands_off

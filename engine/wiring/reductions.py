@@ -7,7 +7,7 @@ it, and would open the other side. The paper venue shrinks or cancels such order
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from engine.errors import OrderError
@@ -43,7 +43,9 @@ class Reductions:
         cancels: Cancels,
         amendments: Amendments,
         gateways: Mapping[str, Gateway],
+        alert: Callable[[str, str, str], None],
     ) -> None:
+        """``alert(level, source, text)`` tells the person at the desk."""
         self._features = features
         self._ledger = ledger
         self._blotter = blotter
@@ -52,6 +54,7 @@ class Reductions:
         self._cancels = cancels
         self._amendments = amendments
         self._gateways = gateways
+        self._alert = alert
         self._wanted: dict[str, Decimal] = {}
         """What orders were asked to become: one that did not is not asked again, but canceled."""
         self._canceled_ns: dict[str, int] = {}
@@ -93,6 +96,9 @@ class Reductions:
         now = self._features.now_ns
         if now - self._canceled_ns.get(identity, 0) < PAUSE_NS:
             return
+        if room and identity not in self._canceled_ns:
+            text = f"exit {identity} cannot shrink and is canceled, {why}: the desk's own exits guard that"
+            self._alert("warning", order.request.symbol, text)
         self._canceled_ns[identity] = now
         try:
             self._cancels.cancel(identity, why)

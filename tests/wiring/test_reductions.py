@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from engine.api.trading_protocol import OrderList
-from engine.events import Amendment, ChangeKind, OrderChange, OrderEvent, OrderState
+from engine.events import Alert, Amendment, ChangeKind, OrderChange, OrderEvent, OrderState
 from engine.execution.gateway import Report
 from engine.execution.order import Order
 from engine.wiring.tickets import Tickets
@@ -109,6 +109,8 @@ def test_what_cannot_shrink_goes() -> None:
     desk.answer(target, ChangeKind.UPDATE_REFUSED)
     assert set(desk.canceled()) == {target.client_order_id, partly.client_order_id}
     assert desk.broker.wanted == [(target.client_order_id, D(2))], "a part of the other is filled"
+    told = [event.text for event in desk.market.bench.journal if isinstance(event, Alert)]
+    assert [sum(order.client_order_id in text for text in told) for order in (target, partly)] == [1, 1]
 
 
 def test_a_sibling_is_its_venues_to_shrink() -> None:
