@@ -15,12 +15,14 @@ _VWAP = 5
 class BarVwaps:
     def __init__(self, series: Sequence[Series], interval_s: int) -> None:
         """``series``: by index of their symbols."""
-        index = np.repeat(np.arange(len(series)), [len(one.begin_ns) for one in series])
+        counts = [len(one.begin_ns) for one in series]
+        index = np.repeat(np.arange(len(series)), counts)
         begin, told = np.zeros(len(index), np.int64), np.full(len(index), np.nan)
-        for number, one in enumerate(series):
-            begin[index == number] = one.begin_ns
+        for until, one in zip(np.cumsum(counts).tolist(), series, strict=True):
+            here = slice(until - len(one.begin_ns), until)
+            begin[here] = one.begin_ns
             if one.values.shape[1] > _VWAP:
-                told[index == number] = one.values[:, _VWAP]
+                told[here] = one.values[:, _VWAP]
         order = np.lexsort((index, begin))
         self._ends: Integers = begin[order] + interval_s * NS
         self._index: Integers = index[order]

@@ -69,7 +69,7 @@ def run(
     notes.watch(desk, prices=prepared.bars is None)
     if prepared.bars is not None:
         desk.intake.feed = Play(desk, quiet=quiet).feed
-        desk.model_bars.on_played_bars(prepared.bars.vwaps.at)
+        desk.model_bars.on_played_bars(prepared.bars.told_vwaps)
     watch(desk, journal)
     models = _models(desk, followed, prepared, note)
     try:

@@ -71,9 +71,12 @@ class BarData(msgspec.Struct, frozen=True, dict=True):
         return times_and_marks(self.series, self.interval_s)
 
     @cached_property
-    def vwaps(self) -> BarVwaps:
-        """Told by the bars."""
+    def _vwaps(self) -> BarVwaps:
         return BarVwaps(self.series, self.interval_s)
+
+    def told_vwaps(self, ns: int, indices: Integers) -> Floats:
+        """As ``BarVwaps.at``; sorted when a model first asks."""
+        return self._vwaps.at(ns, indices)
 
     @cached_property
     def median_bar_pct(self) -> float | None:
