@@ -181,8 +181,9 @@ class AlpacaServer:
         )
         if whole:
             for leg in row["legs"] or ():
-                leg["status"] = "new"
-                self.tell("new", leg)
+                if leg["status"] == "held":  # else it was canceled before
+                    leg["status"] = "new"
+                    self.tell("new", leg)
 
     def end(self, client_order_id: str, status: str) -> None:
         row = self.order(client_order_id)
