@@ -261,3 +261,14 @@ def row_view(state: Array) -> Array:
         offset=STATE.fields[ROW_FIELDS[0]][1],
         strides=(STATE.itemsize, 8),
     )
+
+
+def byte_of(dtype: np.dtype[Any], name: str) -> int:
+    """Where a field lies in its row."""
+    assert dtype.fields is not None
+    return int(dtype.fields[name][1])
+
+
+def word_of(dtype: np.dtype[Any], name: str) -> int:
+    """The same in words of eight bytes."""
+    return byte_of(dtype, name) // 8

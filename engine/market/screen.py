@@ -43,8 +43,9 @@ REMEMBERED = 64
 """Ids of a symbol's trades that are known again, where they only tell trades apart."""
 _RESTART_NS = 60 * NS
 _MIXED_NS = NS
-_UNDATED = -(1 << 62)
 """Trades that are mixed by no more than this come in the order in which they come."""
+_UNDATED = -(1 << 62)
+"""Of ``ahead_ns``, before the first live trade."""
 
 _STATE = np.dtype(
     [
