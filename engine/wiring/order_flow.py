@@ -144,7 +144,7 @@ class OrderFlow:
             *(features, self.ledger, self.blotter, self.work, self.journal),
             *(self.cancels, self.amendments, self.gateways, alert),
         )
-        self.refused_exits = RefusedExits(features, alert)
+        self.refused_exits = RefusedExits(features, self.ledger, alert)
         self._hands_off = config.engine.hands_off
         self.orders = 0
         self.on_unbookable: Callable[[str], None] = lambda why: None
@@ -383,7 +383,7 @@ class OrderFlow:
         if self._routes and order is not None and order.gateway != PAPER:
             self.refused_exits.folded(event, order)
             if not self._hands_off:
-                self.reductions.look(order.request.symbol)
+                self.reductions.folded(order)
 
     def on_time(self) -> None:
         """Each bar interval."""

@@ -56,8 +56,16 @@ class Reductions:
         self._gateways = gateways
         self._alert = alert
         self._wanted: dict[str, Decimal] = {}
-        """What orders were asked to become: one that did not is not asked again, but canceled."""
+        """What orders were asked to become, until they are: one that is not when it is answered is not asked
+        again, but canceled."""
         self._canceled_ns: dict[str, int] = {}
+
+    def folded(self, order: Order) -> None:
+        """Something happened to an order at a broker."""
+        if order.state.terminal:
+            self._wanted.pop(order.client_order_id, None)
+            self._canceled_ns.pop(order.client_order_id, None)
+        self.look(order.request.symbol)
 
     def look(self, symbol: str) -> None:
         """Something happened to an order of the symbol, or time passed."""
@@ -68,6 +76,8 @@ class Reductions:
             order = self._journal.order(known.client_order_id) or known
             if order.state not in WORKING or order.pending is not Pending.NONE or not waits_for_price(order):
                 continue  # what is pending is looked at again when it is answered
+            if self._wanted.get(order.client_order_id) == order.quantity:
+                del self._wanted[order.client_order_id]
             room = abs(held) if held * order.request.side.sign < 0 else _ZERO
             if self._may_fill(order) > room:
                 self._reduce(order, room)
@@ -85,8 +95,7 @@ class Reductions:
     def _reduce(self, order: Order, room: Decimal) -> None:
         identity, why = order.client_order_id, f"reduce-only: {plain(room)} are left to close"
         alone = not (order.request.siblings or order.request.parent_id)
-        obeys = self._wanted.get(identity, order.quantity) == order.quantity
-        if room and alone and obeys and not order.filled:
+        if room and alone and identity not in self._wanted and not order.filled:
             self._wanted[identity] = room
             try:
                 if self._amendments.ask(identity, Amendment(quantity=room), why).approved:

@@ -83,6 +83,19 @@ def test_a_resting_exit_shrinks_with_its_position_and_turns_nothing() -> None:
     assert desk.broker.wanted[1:] == [(target.client_order_id, D(1))] and desk.canceled() == []
 
 
+def test_what_a_person_enlarged_after_it_had_shrunk_shrinks_again() -> None:
+    desk = Desk()
+    target = desk.rest("4")
+    desk.sell("2")
+    desk.answer(target, ChangeKind.UPDATED, "2")
+    desk.fill(desk.place(type="limit", price="100", quantity="2"), "2")
+    desk.market.desk.trading.amend(target.client_order_id, Amendment(quantity=D(4)), "me")
+    desk.answer(target, ChangeKind.UPDATED, "4")
+    desk.sell("1")
+    asked = [D(2), D(4), D(3)]
+    assert desk.broker.wanted == [(target.client_order_id, one) for one in asked] and not desk.canceled()
+
+
 def test_the_other_exits_go_when_one_has_closed_the_position() -> None:
     """Singly, as crypto's have to be sent to Alpaca."""
     desk = Desk()

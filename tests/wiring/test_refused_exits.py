@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.events import Alert, OrderEvent, OrderState, RiskState
+from engine.events import Alert, OrderEvent, OrderState, OrderType, RiskState
 from engine.execution.order import Order
-from tests.wiring.test_order_flow import Broker, filled, the_order
+from tests.wiring.test_order_flow import Broker, filled, place, the_order
 from tests.wiring.test_trading import A, opened
 
 
@@ -54,6 +54,34 @@ def test_it_starts_over_when_one_is_taken() -> None:
     )
     assert not desk.market.desk.trading.work.count(A)
     assert desk.falls(0.5) == 1, "at once"
+
+
+def test_another_position_of_the_symbol_has_nothing_to_do_with_it() -> None:
+    desk = Refusing()
+    desk.falls(5.0)
+    trading = desk.market.desk.trading
+    desk.market.tick(98.0, seconds=9.0)
+    order = the_order(desk.market)
+    desk.refuse(order)
+    desk.market.tick(100.0, seconds=0.1)  # what closes it is an order that rests
+    place(
+        desk.market.desk,
+        side="sell",
+        type="limit",
+        price="100.5",
+        quantity=str(desk.market.held),
+        reduce_only=True,
+    )
+    rests = the_order(desk.market)
+    assert rests.request.type is OrderType.LIMIT
+    trading.take([filled(rests, rests.quantity, 7)])
+    assert desk.market.held == 0
+    desk.market.tick(100.0, seconds=0.1)
+    place(desk.market.desk, quantity="4")
+    bought = the_order(desk.market)
+    trading.take([filled(bought, bought.quantity, 8)])
+    assert desk.falls(0.5) == 1, "at once"
+    assert len([text for text in desk.alerts() if "refused" in text]) == 2, "and told"
 
 
 def test_what_a_person_asks_to_close_does_not_wait_for_long() -> None:
