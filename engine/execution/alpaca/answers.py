@@ -132,11 +132,11 @@ class Answers:
             why = "never arrived at the venue"
             log.warning("order %s %s: asked %d times", order.client_order_id, why, job.misses)
             return self._jobs.drop(job, OrderState.REJECTED, why, now_ns)
-        # It had it before: that is for a person to judge. Reconciliation shows it.
         if order.pending is Pending.CANCEL:
             why = "the venue does not know it any more"
             log.warning("order %s is canceled: %s", order.client_order_id, why)
             return self._jobs.drop(job, OrderState.CANCELED, why, now_ns)
+        # It had it before: that is for a person to judge. Reconciliation shows it.
         log.error("order %s: the venue does not know it any more", order.client_order_id)
         job.phase = Phase.LIVE
         return self._jobs.settle(job, now_ns)
