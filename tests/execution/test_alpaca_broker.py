@@ -171,8 +171,9 @@ async def test_what_the_venue_does_not_know_any_more_is_over_when_a_person_cance
     await desk.reaches(S.ACCEPTED)
     known = dict(server.orders)
     server.orders.clear()
+    before = server.requests["get"]
     desk.cancel("td-1")
-    await asyncio.sleep(0.4)
+    await desk.until(lambda: server.requests["get"] > before)
     assert desk.state() is S.ACCEPTED, "not by one answer"
     canceled = await desk.reaches(S.CANCELED)
     assert canceled.reason == "the venue does not know it any more"

@@ -27,7 +27,7 @@ from engine.wiring.metrics.bus import BusMetrics, GroupLag, Stage, Whole
 from engine.wiring.metrics.collect import Metrics
 from engine.wiring.metrics.decisions import FlowMetrics, StageMetrics
 from engine.wiring.metrics.service import ServiceMetrics
-from tests.wiring.conftest import Bench, simulated
+from tests.wiring.conftest import Bench, quote, simulated
 
 SCRAPE_S = 0.001
 """That a page may hold the loop at a stretch."""
@@ -123,6 +123,15 @@ def test_counts_are_the_desks(bench: Bench) -> None:
         assert got["tickdesk_orders", state.value] == len(desk.trading.blotter.by_state(state))
     assert got["tickdesk_orders", "filled"] > 0
     assert got["tickdesk_risk_state", "active"] == 1 and got["tickdesk_risk_state", "halted"] == 0
+
+
+def test_what_is_stale_follows_a_limit_that_is_tightened() -> None:
+    bench = Bench()
+    bench.desk.on_events([quote("sim:A", 99.9, 100.1, 0), quote("sim:B", 99.9, 100.1, 2)])
+    stale = ("tickdesk_symbols_stale",)
+    assert samples(FlowMetrics(bench.desk))[stale] == 0
+    bench.desk.trading.limits.set("desk", "stale_data_s", 1.0, "me")
+    assert samples(FlowMetrics(bench.desk))[stale] == 1
 
 
 def test_money_is_the_ledgers(bench: Bench) -> None:

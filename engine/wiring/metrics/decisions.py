@@ -87,7 +87,7 @@ class FlowMetrics:
         page.gauge(
             "tickdesk_symbols_stale",
             "Symbols whose data are too old to trade on.",
-            desk.freshness.stale_count(desk.now_ns, int(desk.config.risk.stale_data_s * 1e9)),
+            desk.freshness.stale_count(desk.now_ns, desk.limits.stale_ns),
         )
 
 
