@@ -11,7 +11,8 @@ from engine.instruments import Instruments, venue_of
 SAMPLES = 256
 RECENT_S = 5
 AT_LEAST = 4
-"""The offset is judged by the samples of so many seconds, and by no fewer than so many."""
+"""The offset is judged by the trades of so many seconds, and by no fewer than so many seconds with a trade in
+them: what one stall held up comes all at once, and says nothing of what comes next."""
 PATIENCE_S = 30
 """A venue that quoted for so long without a trade tells no time to judge it by."""
 
@@ -19,25 +20,25 @@ PATIENCE_S = 30
 class _Least:
     """The least of the recent numbers, kept as they come: an order that waits only reads it."""
 
-    __slots__ = ("_added", "_rising", "value")
+    __slots__ = ("_seconds", "value")
 
     def __init__(self) -> None:
-        self._added = 0
-        self._rising: deque[tuple[int, int, int]] = deque()
-        """(how many came before, when, number): those that no later one undercuts, rising."""
+        self._seconds: deque[tuple[int, int]] = deque()
+        """(when, least of it), seconds in which something came."""
         self.value = 0
         """Of no meaning before the first."""
 
     def add(self, number: int, recv_ns: int) -> None:
-        rising, added = self._rising, self._added
-        while rising and rising[-1][2] >= number:
-            rising.pop()
-        rising.append((added, recv_ns, number))
-        old_ns = recv_ns - RECENT_S * NS
-        while rising[0][0] <= added - AT_LEAST and (rising[0][1] < old_ns or rising[0][0] <= added - SAMPLES):
-            rising.popleft()
-        self._added = added + 1
-        self.value = rising[0][2]
+        seconds, second = self._seconds, recv_ns // NS
+        if seconds and seconds[-1][0] == second:
+            if number < seconds[-1][1]:
+                seconds[-1] = second, number
+                self.value = min(self.value, number)
+            return
+        seconds.append((second, number))
+        while len(seconds) > AT_LEAST and seconds[0][0] <= second - RECENT_S:
+            seconds.popleft()
+        self.value = min(least for _, least in seconds)
 
 
 class ClockOffset:
@@ -45,7 +46,7 @@ class ClockOffset:
 
     Delay only ever adds, so the minimum is the best one-way estimate (as in NTP's clock filter). Far below
     zero, the venue's clock is ahead of ours; far above, ours is ahead or everything is late. It is that of
-    some seconds: by a longer one a line that falls behind would look like one that does not. Trades alone
+    some seconds: by more of them a line that falls behind would look like one that does not. Trades alone
     are samples: a quote carries no time of its own on some venues, and on others that of a trade long past.
     """
 

@@ -159,17 +159,21 @@ class Freshness:
 
     def reason(self, index: int, now_ns: int, limit_ns: int) -> str:
         """Why the symbol is stale, for who looks at it; "" when it is not. ``limit_ns``: of silence."""
+        silence = self.silence(index, now_ns, limit_ns)
+        if silence or self._lateness is None or index in self._candles:
+            return silence
+        late_ns = self._lateness.late_ns(index)
+        return f"{late_ns / NS:.1f} s late, or clocks differ" if late_ns else ""
+
+    def silence(self, index: int, now_ns: int, limit_ns: int) -> str:
+        """The same, but what is told late counts as told: for who makes a position smaller."""
         if index in self._candles:
             age = self.candle_age_ns(index, now_ns)
             return _old("bar", age) if age is not None and age > self._candle_ns else ""
         age = self.age_ns(index, now_ns)
         if age is None:
             return "no data yet"
-        fault = self.fault(index, now_ns) or (_old("data", age) if age > limit_ns else "")
-        if fault or self._lateness is None:
-            return fault
-        late_ns = self._lateness.late_ns(index)
-        return f"{late_ns / NS:.1f} s late, or clocks differ" if late_ns else ""
+        return self.fault(index, now_ns) or (_old("data", age) if age > limit_ns else "")
 
     def stale_count(self, now_ns: int, limit_ns: int) -> int:
         """How many symbols are stale by ``reason``."""

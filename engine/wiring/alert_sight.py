@@ -30,7 +30,6 @@ class DeskSight:
 
     def __init__(self, desk: Desk, feeds: Callable[[], Sequence[Watched]]) -> None:
         self._desk, self._feeds = desk, feeds
-        self._stale_ns = round(desk.config.risk.stale_data_s * NS)
         self._seen: dict[str, tuple[int, float, float]] = {}
         """The open bar at the last look, by symbol: its number, its high, its low."""
         self._prices: dict[str, Prices] = {}
@@ -61,7 +60,7 @@ class DeskSight:
             # Bars are all that is told of it.
             self._seen[symbol] = candle.open_ns, candle.high, candle.low
             low, high = _passed([(candle.high, candle.low)], before, same=candle.open_ns)
-            silent = bool(desk.freshness.reason(index, now_ns, self._stale_ns))
+            silent = bool(desk.freshness.reason(index, now_ns, desk.limits.stale_ns))
             return Prices(candle.close, _NAN, _NAN, low, high, silent)
         bid, _, ask, _, last = desk.features.live_quote(index)
         seen = self._seen[symbol] = desk.features.open_bar(index)
@@ -75,7 +74,7 @@ class DeskSight:
         age_ns, fault = desk.freshness.look(index, now_ns)
         if fault:
             bid = ask = _NAN  # not to be believed
-        return Prices(last, bid, ask, low, high, age_ns is None or age_ns > self._stale_ns)
+        return Prices(last, bid, ask, low, high, age_ns is None or age_ns > desk.limits.stale_ns)
 
     def _take_chances(self) -> None:
         count = self._desk.signals.opportunities

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.api.rows import BarsRow, DepthRow, QuarantineRow, SymbolDataRow
 from engine.errors import AmbiguousSymbolError, StoreError, SymbolError
-from engine.events import NS, Depth
+from engine.events import Depth
 from engine.store.bars_read import BarReader
 from engine.store.hot_cache import HotCache
 from engine.store.quarantine import prune
@@ -43,7 +43,6 @@ class LiveData:
         self._desk = desk
         self._now_ns = now_ns
         self._reader = reader
-        self._silence_ns = int(desk.config.risk.stale_data_s * NS)
 
     def symbols(self) -> tuple[SymbolDataRow, ...]:
         now_ns = self._now_ns()
@@ -58,7 +57,7 @@ class LiveData:
             quote_age_ms=_ms(fresh.quote_age_ns(index, now_ns)),
             book_age_ms=_ms(fresh.book_age_ns(index, now_ns)),
             candle_age_ms=_ms(fresh.candle_age_ns(index, now_ns)),
-            stale_reason=fresh.reason(index, now_ns, self._silence_ns),
+            stale_reason=fresh.reason(index, now_ns, desk.limits.stale_ns),
             gapped=row.window_gapped == 1.0 or row.volume_gapped == 1.0,
             gaps=desk.news.gaps.get(symbol, 0),
             book_fault=fresh.book_fault(index),

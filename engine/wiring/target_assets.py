@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from engine.events import NS, OrderRequest
+from engine.events import OrderRequest
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument
 from engine.market.freshness import Freshness
@@ -18,13 +18,10 @@ _ROOM = Decimal("0.98")
 
 
 class TargetAssets:
-    def __init__(
-        self, features: FeatureEngine, freshness: Freshness, trading: Trading, stale_data_s: float
-    ) -> None:
+    def __init__(self, features: FeatureEngine, freshness: Freshness, trading: Trading) -> None:
         self._features = features
         self._freshness = freshness
         self._trading = trading
-        self._stale_ns = int(stale_data_s * NS)
 
     def of(self, instrument: Instrument) -> Asset:
         symbol, trading = instrument.symbol, self._trading
@@ -36,7 +33,8 @@ class TargetAssets:
         mid = trading.watch.mid(instrument.index)
         price = Decimal(repr(mid)) if math.isfinite(mid) else None
         now_ns = self._features.now_ns
-        fresh = not self._freshness.reason(instrument.index, now_ns, self._stale_ns)
+        # Of what comes late, a position may still be made smaller; risk denies more of it.
+        fresh = not self._freshness.silence(instrument.index, now_ns, trading.gate.book.limits.stale_ns)
         rate = trading.ledger.balances.rate(instrument.quote_currency)
         return Asset(instrument, held, price, rate, fresh)
 

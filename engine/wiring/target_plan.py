@@ -28,7 +28,7 @@ def planning(desk: Desk, scores: Mapping[str, float]) -> Work[ScoredPlan]:
             version, ns = batch.version, batch.ns
             scores = dict(zip(batch.symbols, batch.scores.tolist(), strict=True))
     trading = desk.trading
-    known = TargetAssets(desk.features, desk.freshness, trading, desk.config.risk.stale_data_s)
+    known = TargetAssets(desk.features, desk.freshness, trading)
     held = {position.symbol for position in trading.ledger.positions()}
     assets: dict[str, Asset] = {}
     strangers = []

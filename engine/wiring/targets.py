@@ -59,7 +59,7 @@ class Targets:
         self._instruments = instruments
         self._features = features
         self._trading = trading
-        self._assets = TargetAssets(features, freshness, trading, config.risk.stale_data_s)
+        self._assets = TargetAssets(features, freshness, trading)
         self._sees = sees
         self._on_drop = on_drop
         self._on_outcome = on_outcome

@@ -170,3 +170,5 @@ def test_what_comes_late_is_stale_to_who_looks_however_lately_it_was_heard() -> 
     assert told == ["", "2.0 s late, or clocks differ", ""]
     assert fresh.stale_count(at(1), SILENCE) == 1
     assert fresh.look(1, at(1))[1] == "", "its entries are denied by the clocks"
+    assert fresh.silence(1, at(1), SILENCE) == "", "what makes a position smaller may leave"
+    assert fresh.silence(1, at(60), SILENCE) == fresh.reason(1, at(60), SILENCE) != ""

@@ -218,6 +218,26 @@ def test_symbols_without_a_fresh_price_are_left_alone() -> None:
     assert (row.code, row.weight) == ("STALE", -1.0)
 
 
+class Behind:
+    """All data comes late."""
+
+    def late_ns(self, index: int) -> int:
+        return 5 * NS
+
+    def late(self) -> list[int]:
+        return [0, 1, 2, 3]
+
+
+def test_what_comes_late_is_left_to_risk_which_lets_positions_become_smaller() -> None:
+    floor = Floor()
+    floor.rebalance(BEST_A)
+    assert floor.held(A) > 0 > floor.held(D)
+    floor.desk.freshness._lateness = Behind()
+    assert floor.desk.freshness.reason(0, floor.desk.now_ns, NS * 100)
+    floor.rebalance(BEST_D)
+    assert floor.held(A) <= 0 <= floor.held(D) and floor.drops() == []
+
+
 def test_what_an_order_works_on_is_counted_once() -> None:
     floor = Floor("paper.entry_latency_ms=9000", "paper.order_ttl_s=60")
     floor.rebalance(BEST_A)
