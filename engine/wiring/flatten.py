@@ -85,6 +85,7 @@ class Flattening:
 
     async def _close_all(self, canceled: list[str], began: float, then: str) -> Reply:
         trading = self._trading
+        trading.want_flat()
         asked: set[str] = set()
         while time.monotonic() - began < WAIT_S and not self._failed():
             asked |= {position.symbol for position in trading.ledger.positions()}

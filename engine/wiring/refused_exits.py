@@ -73,6 +73,11 @@ class RefusedExits:
         refused = self._of(symbol)
         return refused is not None and 0 < refused.until_ns - self._features.now_ns <= refused.pause_ns
 
+    def ask_at_once(self) -> None:
+        """A person wants everything closed: the next exits wait for nothing that was refused before."""
+        for refused in self._refused.values():
+            refused.until_ns = 0
+
     def over(self) -> list[str]:
         """The symbols that have waited for long enough; each once."""
         found = [symbol for symbol, one in [*self._refused.items()] if one.again and not self.waits(symbol)]

@@ -336,6 +336,10 @@ class Trading:
         """
         return self._closing.send(symbol, percent, limited=limited)
 
+    def want_flat(self) -> None:
+        """Somebody asks for it: what was refused lately is not waited for."""
+        self._flow.refused_exits.ask_at_once()
+
     def flatten(self) -> None:
         """Send exits for what no exit at work closes of the open positions; call again until ``flat``."""
         self._exits.flatten()

@@ -96,3 +96,10 @@ def test_what_a_person_asks_to_close_does_not_wait_for_long() -> None:
     desk.market.tick(seconds=1.1)
     trading.flatten()
     assert len(desk.broker.asked) == sent + 1
+    desk.refuse(the_order(desk.market))
+    desk.market.tick(seconds=0.1)
+    trading.flatten()
+    assert len(desk.broker.asked) == sent + 1
+    trading.want_flat()  # asked anew
+    trading.flatten()
+    assert len(desk.broker.asked) == sent + 2
