@@ -50,6 +50,7 @@ def test_text_json_and_page(bars: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert found["summary"]["trades"] == len(found["backtest"]["trades"]) > 0
     assert any("the best of 40 trials" in text for text in found["summary"]["warnings"])
     assert any("the spread: bars tell none" in text for text in found["not_modelled"])
+    assert any("features.max_fill_bars" in text for text in found["not_modelled"])
 
 
 def _same(text: str, other: str) -> bool:
