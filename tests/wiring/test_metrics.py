@@ -188,7 +188,7 @@ async def test_scrapers_that_pile_up_cost_one_page() -> None:
 
 
 async def longest_hold_s(work: Awaitable[object]) -> float:
-    """That anything else waits for the loop while ``work`` is done; what others do beside it does not count."""
+    """That anything else waits for the loop while ``work`` is done, others beside it left aside."""
     task, longest_s = asyncio.ensure_future(work), 0.0
     while not task.done():
         began = time.thread_time()
