@@ -29,8 +29,8 @@ def _of_bars(backtest: Backtest) -> tuple[str, ...]:
         f"the spread: bars tell none; it is {spread}",
         f"the book: {plan.participation_pct:g} % of a bar's volume can be traded, a quarter of it at each of "
         "its four prices; one that tells no volume trades any size",
-        "intervals without a trade: the next bar follows the last, where a live desk repeats the last close, up "
-        "to features.max_fill_bars times; set by hand, that holds here, too (--set)",
+        "intervals without a trade: the next bar follows the last, where a live desk repeats the last close "
+        "(--set features.max_fill_bars=60 does so here)",
         "how long an order is on its way: it arrives at once, where [paper] does not say otherwise",
         "hindsight in the choice of symbols: those that vanished meanwhile are seldom among the files",
         *(
