@@ -62,7 +62,7 @@ async def drawn(app: DeskApp, pilot: Pilot[None]) -> None:
 def take(compare_pictures: Compare, size: tuple[int, int], *keys: str, **options: Any) -> None:
     """Compare the screen after ``keys``; frames come only where the test paints."""
     themes = options.pop("themes", THEMES)
-    app = still(DeskApp(options.pop("link", None) or FakeLink(), frames_per_s=0.5, **options))
+    app = still(DeskApp(options.pop("link", None) or FakeLink(), frames_per_s=0.01, **options))
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
@@ -173,7 +173,7 @@ class TestBothSizes:
         take(compare_pictures, size, "v", "j", memory=with_layouts())
 
     def test_palette(self, compare_pictures: Compare, size: tuple[int, int]) -> None:
-        app = still(DeskApp(FakeLink(), frames_per_s=0.5))
+        app = still(DeskApp(FakeLink(), frames_per_s=0.01))
 
         async def prepare(pilot: Pilot[None]) -> None:
             await pilot.pause()
@@ -193,7 +193,7 @@ class TestBothSizes:
 def test_a_users_strategy_at_the_least_size(compare_pictures: Compare) -> None:
     link = FakeLink()
     link.details["rapid_rise"] = link.details["my_own"]
-    app = still(DeskApp(link, frames_per_s=0.5))
+    app = still(DeskApp(link, frames_per_s=0.01))
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
@@ -295,7 +295,7 @@ def test_warming_up(compare_pictures: Compare) -> None:
 
 def test_link_lost(compare_pictures: Compare) -> None:
     halted = sample.full_frame(risk_state="halted", risk_reason="daily loss")
-    app = still(DeskApp(FakeLink(halted), frames_per_s=0.5))
+    app = still(DeskApp(FakeLink(halted), frames_per_s=0.01))
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
@@ -316,7 +316,7 @@ def test_sixteen_colours_and_ascii(compare_pictures: Compare) -> None:
 
 
 def test_leave_without_an_engine(compare_pictures: Compare) -> None:
-    app = still(DeskApp(FakeLink(), frames_per_s=0.5))
+    app = still(DeskApp(FakeLink(), frames_per_s=0.01))
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
