@@ -34,23 +34,9 @@ from engine.features.consume import (
     take_closed,
     take_vwaps,
 )
-from engine.features.desk_memory import ROW_WORDS
+from engine.features.desk_memory import ROW_WORDS, DeskMemory
 from engine.features.readings import Readings
-from engine.features.state import (
-    DESK,
-    RING_START,
-    ROW_FIELDS,
-    STATE,
-    Array,
-    new_bars,
-    new_desk,
-    new_marks,
-    new_ring,
-    new_state,
-    point,
-    ring_size,
-    word_of,
-)
+from engine.features.state import DESK, ROW_FIELDS, STATE, Array, word_of
 from engine.features.watches import Watches
 from engine.kernels import warm
 from engine.ticks import TICK
@@ -167,10 +153,8 @@ def _compile(report: Callable[[str], None] | None) -> None:
 
 
 def _exercise() -> None:
-    desk, state, bars = new_desk(FeaturesConfig(), 1.0), new_state(1), new_bars(1)
-    marks, ring, ticks = new_marks(1), new_ring(ring_size(RING_START)), np.zeros(1, TICK)
-    point(desk, state, bars, marks, ring)
-    address = desk.ctypes.data
+    memory, ticks = DeskMemory(FeaturesConfig(), 1.0, capacity=1), np.zeros(1, TICK)
+    address = memory.address
     consume(ticks.ctypes.data, 0, 0, address)
     pass_time(NS, address)
     refresh(np.zeros(0, np.int64), address)
