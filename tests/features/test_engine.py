@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from engine.config import FeaturesConfig
 from engine.events import NS
-from engine.features import engine as features
-from engine.features import state
+from engine.features import desk_memory
 from engine.features.alpha158 import alpha158_live
 from engine.features.engine import BARS, EXIT, NONE, RISE, WAKE, FeatureEngine
 from engine.features.state import NEVER
@@ -291,9 +290,12 @@ class TestWindow:
     def test_the_size_that_rings_start_with_changes_no_result(self, monkeypatch: pytest.MonkeyPatch) -> None:
         ticks = random_ticks(np.random.default_rng(8), 3000, 2)
         roomy = played(ticks, [], 2)[0]
-        for module in (state, features):
-            monkeypatch.setattr(module, "RING_START", 4)
+        grown: list[int] = []
+        grow = FeatureEngine.grow
+        monkeypatch.setattr(desk_memory, "RING_START", 4)
+        monkeypatch.setattr(FeatureEngine, "grow", lambda *of: (grown.append(of[1]), grow(*of))[1])
         assert played(ticks, [], 2)[0] == roomy
+        assert {0, 1} <= set(grown)
 
 
 class TestTriggers:
