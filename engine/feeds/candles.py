@@ -44,7 +44,7 @@ class RunningCandles:
 
 
 def of_future(candle: Candle) -> bool:
-    """It is dated wrong: no difference of clocks is as long as a bar."""
+    """It is dated wrong: clocks differ by less than the bars that venues tell last, a minute at least."""
     return candle.open_ns > candle.recv_ns + candle.interval_s * NS
 
 
