@@ -42,6 +42,13 @@ READ_TERMINAL = """
 """
 
 
+_AWAY = "navigated"
+
+
+class AwayError(Exception):
+    """The page was left for another while it was asked."""
+
+
 class Page:
     """One tab."""
 
@@ -55,6 +62,8 @@ class Page:
         while True:
             answer = await self._socket.receive_json(timeout=10)
             if answer.get("id") == self._last:
+                if _AWAY in answer.get("error", {}).get("message", ""):
+                    raise AwayError(method)
                 assert "error" not in answer, (method, answer)
                 return dict(answer["result"])
 
@@ -74,8 +83,9 @@ class Page:
     async def true(self, script: str) -> None:
         """Until the page says so."""
         for _ in range(240):
-            if await self.evaluate(script):
-                return
+            with contextlib.suppress(AwayError):
+                if await self.evaluate(script):
+                    return
             await asyncio.sleep(0.05)
         raise AssertionError(f"never so: {script}")
 
@@ -83,9 +93,10 @@ class Page:
         """The terminal's text when ``holds`` is so of it."""
         text = ""
         for _ in range(int(seconds / 0.05)):
-            text = await self.evaluate(READ_TERMINAL) or ""
-            if holds(text):
-                return text
+            with contextlib.suppress(AwayError):
+                text = await self.evaluate(READ_TERMINAL) or ""
+                if holds(text):
+                    return text
             await asyncio.sleep(0.05)
         raise AssertionError(
             f"never seen; the page shows:\n{text or await self.evaluate('document.body.innerText')}"
