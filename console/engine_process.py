@@ -115,6 +115,7 @@ def start_engine(state_dir: Path, options: Sequence[str], *, ours: bool = False)
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and options
             [
                 sys.executable,
+                "-P",  # what lies in the folder we were called in is none of ours
                 "-m",
                 "engine",
                 "--state-dir",

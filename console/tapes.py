@@ -127,6 +127,7 @@ async def spans(paths: Sequence[Path]) -> AsyncIterator[TapeSpan]:
         return
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",
         "-m",
         "console",
         "tape",

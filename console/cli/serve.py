@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def tab_command(arguments: argparse.Namespace, where: Path, *, read_only: bool) -> list[str]:
     """The console of a tab, for the engine of ``where``."""
-    command = [sys.executable, "-m", "console.browser.tab", "--state-dir", str(where)]
+    command = [sys.executable, "-P", "-m", "console.browser.tab", "--state-dir", str(where)]
     command += config_options(arguments)
     if getattr(arguments, "theme", None):
         command += ["--theme", arguments.theme]

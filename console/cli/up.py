@@ -91,7 +91,7 @@ def _children(arguments: argparse.Namespace, where: Path, folder: Path, url: str
 
     def worker(name: str, stage: str, *options: str, last: bool = False) -> list[Child]:
         home = where if stage == "execution" else folder / name
-        command = [sys.executable, "-m", "console", "worker", stage, "--state-dir", str(home)]
+        command = [sys.executable, "-P", "-m", "console", "worker", stage, "--state-dir", str(home)]
         command += [*config_options(arguments), *options, *(["--spare"] if spares else [])]
         return [
             Child(

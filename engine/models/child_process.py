@@ -32,7 +32,7 @@ async def run_child(module: str, path: Path, out: Path, timeout_s: float) -> int
     """
     with (out / STDERR).open("wb") as stderr:
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", module, str(path), str(out)),
+            *(sys.executable, "-P", "-m", module, str(path), str(out)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=stderr,

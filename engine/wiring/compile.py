@@ -56,7 +56,7 @@ def compile_on_two() -> int:
     process. Returns that one's exit code."""
     from engine.wiring import play_kernel
 
-    command = [sys.executable, "-m", "engine.wiring.compile", _HALF]
+    command = [sys.executable, "-P", "-m", "engine.wiring.compile", _HALF]
     with OneLine(sys.stdout) as note:
         beside = subprocess.Popen(command)  # noqa: S603 - our own module
         try:

@@ -105,7 +105,7 @@ class DailyReports:
 
 async def _made(request: Request) -> Made:
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "engine.wiring.report_files"),
+        *(sys.executable, "-P", "-m", "engine.wiring.report_files"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

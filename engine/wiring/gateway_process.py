@@ -45,8 +45,8 @@ class GatewayProcess:
         self._given = msgspec.json.encode(Given(config.api, config.logging)) + b"\n"
         self._listen = config.api.listen
         self._command = (
-            *(sys.executable, "-m", "engine.wiring.supervised", str(GRACE_S)),
-            *(sys.executable, "-m", "engine.gateway", str(state_dir)),
+            *(sys.executable, "-P", "-m", "engine.wiring.supervised", str(GRACE_S)),
+            *(sys.executable, "-P", "-m", "engine.gateway", str(state_dir)),
         )
         self._alert = alert
         self._clock = clock

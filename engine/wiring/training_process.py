@@ -20,7 +20,7 @@ from engine.models.child_environment import child_environment
 from engine.processor import keep_off
 from engine.text import clean
 
-TRAINING = (sys.executable, "-m", "engine.wiring.training")
+TRAINING = (sys.executable, "-P", "-m", "engine.wiring.training")
 GRACE_S = 3.0
 """Between the asking and the killing of a run that is to end."""
 HURRY_S = 1.0
@@ -63,7 +63,15 @@ class TrainingProcess:
         grace_s: float = GRACE_S,
     ) -> None:
         """``given``: its standard input, one line. ``limit_s``: it may not take longer."""
-        self._command = (sys.executable, "-m", "engine.wiring.supervised", str(grace_s), *command, *options)
+        self._command = (
+            sys.executable,
+            "-P",
+            "-m",
+            "engine.wiring.supervised",
+            str(grace_s),
+            *command,
+            *options,
+        )
         self._given = given
         self._progress = progress
         self._limit_s = limit_s

@@ -85,6 +85,18 @@ def test_mistakes_come_back_as_one_line(state_dir: Path, tmp_path: Path) -> None
     lock.release()
 
 
+def test_nothing_of_the_folder_it_is_called_in_is_run(
+    state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for name in ("engine", "msgspec"):
+        (folder / f"{name}.py").write_text("raise SystemExit(77)")
+    monkeypatch.chdir(folder)
+    with pytest.raises(TickdeskError, match="nosuch"):
+        start_engine(state_dir, ["--set", "risk.nosuch=1"]).wait_ready(lambda text: None, timeout_s=90.0)
+
+
 def test_the_engine_module_alone_prints_its_error(state_dir: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "engine", "--state-dir", str(state_dir), "--set", "risk.nosuch=1"],

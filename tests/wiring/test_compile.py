@@ -80,7 +80,7 @@ def test_a_set_up_makes_them_all_in_two_processes(fails: str, code: int) -> None
     )
     assert (made.returncode, made.stderr) == (code, "")
     lines = made.stdout.splitlines()
-    assert "started -m engine.wiring.compile beside" in lines
+    assert "started -P -m engine.wiring.compile beside" in lines
     assert lines[-1] == "waited", "no child is left behind"
     ran: dict[str, list[str]] = {}
     for name, pid in (line.split() for line in lines if line.count(" ") == 1):

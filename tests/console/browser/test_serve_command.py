@@ -66,8 +66,8 @@ def test_a_tab_has_the_keys_and_rights_that_it_is_given(
 def test_the_console_of_a_tab(tmp_path: Path) -> None:
     arguments = parse(["serve", "--theme", "tickdesk-mono", "--set", "console.frames_per_s=2"])
     command = tab_command(arguments, tmp_path, read_only=True)
-    assert command[:3] == [sys.executable, "-m", "console.browser.tab"]
-    given = parse(["attach", *command[3:]])
+    assert command[:4] == [sys.executable, "-P", "-m", "console.browser.tab"]
+    given = parse(["attach", *command[4:]])
     assert (given.state_dir, given.theme, given.read_only) == (tmp_path, "tickdesk-mono", True)
     assert given.overrides == ["console.frames_per_s=2"]
     assert "--read-only" not in tab_command(arguments, tmp_path, read_only=False)
