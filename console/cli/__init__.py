@@ -12,7 +12,7 @@ from console.cli.arguments import parse
 from console.cli.settings import state_dir
 from console.crash_log import write_down
 from engine.config import default_state_dir
-from engine.errors import InternalError, TickdeskError
+from engine.errors import ConfigError, InternalError, TickdeskError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,9 +30,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
+        if isinstance(error, FileNotFoundError) and not _is_somewhere():
+            gone = "the folder that you are in was removed: go to another, or name files from the root"
+            print(f"tickdesk: {gone}", file=sys.stderr)
+            return ConfigError.exit_code
         failure = InternalError(write_down(error, _state_dir(arguments)), error)
         print(f"tickdesk: {failure}", file=sys.stderr)
         return failure.exit_code
+
+
+def _is_somewhere() -> bool:
+    """Whether a relative path leads anywhere."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _state_dir(arguments: argparse.Namespace) -> Path:

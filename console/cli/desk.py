@@ -122,7 +122,10 @@ def tapes(arguments: argparse.Namespace, config: Config, where: Path) -> Tapes:
 
     recordings = Path(config.record.dir).expanduser() if config.record.dir else where / "tapes"
     bound = bool(getattr(arguments, "tape", ())) and arguments.state_dir is None
-    return Tapes(config_options(arguments), (recordings, Path.cwd()), bound=bound)
+    folders = [recordings]
+    with contextlib.suppress(FileNotFoundError):  # the folder that we are in was removed
+        folders.append(Path.cwd())
+    return Tapes(config_options(arguments), folders, bound=bound)
 
 
 def _options(arguments: argparse.Namespace, *, temporary: bool) -> list[str]:

@@ -22,7 +22,7 @@ from console import cli
 from console.cli import main
 from console.cli.arguments import parse
 from console.cli.config import toml_lines
-from console.cli.desk import engine_options
+from console.cli.desk import engine_options, tapes
 from engine.config import Config, load
 from engine.strategies.registry import StrategySet
 from tests.conftest import SHARED
@@ -471,6 +471,29 @@ def test_models_without_any(capsys: Capture, tmp_path: Path) -> None:
     assert code == 1 and "nosuch" in err
     code, err = refused(capsys, "models", "activate", *where)
     assert code == 2 and "VERSION" in err
+
+
+@pytest.fixture
+def removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that we are in."""
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    return folder
+
+
+@pytest.mark.usefixtures("removed")
+@pytest.mark.parametrize("command", [["status"], ["--no-ui"], ["verify"]])
+def test_a_relative_path_from_a_folder_that_was_removed(capsys: Capture, command: list[str]) -> None:
+    code, err = refused(capsys, *command, "--state-dir", "state")
+    assert code == 2 and err.startswith("tickdesk: the folder that you are in was removed: go to another")
+
+
+@pytest.mark.usefixtures("removed")
+def test_a_desk_is_watched_from_a_folder_that_was_removed(tmp_path: Path) -> None:
+    arguments = parse(["attach", "--state-dir", str(tmp_path)])
+    assert tapes(arguments, load(environ={}), tmp_path).folders == (tmp_path / "tapes",)
 
 
 def test_a_bug_of_ours_is_one_line_and_its_traceback_is_kept(
