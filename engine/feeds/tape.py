@@ -57,6 +57,8 @@ class Tape:
         if columnar and len(columnar) != len(paths):
             raise TapeError("columnar tapes and captures cannot be played together: replay them one by one")
         self.paths = tuple(paths)
+        self.named = venue
+        """The venue that was given; None: found out, file by file."""
         self._readers = _in_order([ColumnarReader(path) for path in columnar])
         self._files = [] if columnar else [TextTape(path, venue, book_levels) for path in paths]
         names = {file.venue for file in self._files} or {"tape"}
@@ -139,6 +141,8 @@ class Tape:
 
 def _is_columnar(path: Path) -> bool:
     try:
+        if path.is_fifo():  # what was looked at would be missing when it is played
+            raise TapeError(f"{path} is a pipe, and a tape is read more than once: write it to a file first")
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
     except OSError as error:

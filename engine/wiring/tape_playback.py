@@ -78,7 +78,8 @@ class TapePlayback:
             self._stopped = True
 
     def _measure(self) -> int:
-        spans = [tape_span(path, stopped=lambda: self._stopped) for path in self._tape.paths]
+        paths, named = self._tape.paths, self._tape.named
+        spans = [tape_span(path, named, stopped=lambda: self._stopped) for path in paths]
         return max(span.to_ns for span in spans)
 
     def row(self) -> PlaybackRow:

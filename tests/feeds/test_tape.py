@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,12 @@ def test_columnar_tapes_and_captures_do_not_mix(tmp_path: Path) -> None:
     two = write(tmp_path / "b.jsonl", row(1, binance_trade(1)))
     with pytest.raises(TapeError, match="one by one"):
         Tape([one, two])
+
+
+def test_a_pipe_is_refused_rather_than_played_without_its_beginning(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(TapeError, match="write it to a file"):
+        Tape([tmp_path / "pipe"])
 
 
 @pytest.mark.data

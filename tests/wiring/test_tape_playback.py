@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import random
 import time
@@ -32,6 +33,7 @@ from engine.wiring.port import LivePort
 from engine.wiring.replay import digest, replay
 from engine.wiring.sources import adopt
 from engine.wiring.tape_playback import Begin, TapePlayback, forget_journal
+from tests.feeds.small_tape import binance_trade, row, write
 from tests.wiring.conftest import START_NS, Bench, taped
 
 SECONDS = 90
@@ -266,6 +268,14 @@ async def test_a_tape_that_was_cut_off_says_so_at_its_end(path: Path, tmp_path: 
     assert not playback.row().cut
     await playback.feed.run(lambda events: None)
     assert playback.row().state == "ended" and playback.row().cut
+
+
+async def test_the_end_is_found_of_a_capture_whose_venue_was_named(tmp_path: Path) -> None:
+    frames = [json.dumps(dict(reversed(json.loads(binance_trade(i)).items()))) for i in (1, 2)]
+    path = write(tmp_path / "a.jsonl", *(row(i * NS, raw) for i, raw in enumerate(frames, 1)))
+    playback = TapePlayback(Tape([path], venue="binance"), Begin(), NS, time.monotonic_ns, lambda begin: None)
+    await playback.measure()
+    assert playback.row().last_ns == 2 * NS
 
 
 def test_a_live_desk_refuses(tmp_path: Path) -> None:
