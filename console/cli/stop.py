@@ -17,13 +17,15 @@ from engine.store.lock import holder, holds
 from engine.workers.own_redis import WORKERS
 
 WAIT_S = 20.0
+TOPOLOGY_S = 60.0
+"""So long the workers of `tickdesk up` may take beyond the engine: several of them, one after the other."""
 SEALS_S = 2.0
 """One that ends has no socket any more before it is gone: it is not hurried."""
 
 
 def run(arguments: argparse.Namespace) -> int:
     where = state_dir(arguments)
-    until_s = time.monotonic() + SEALS_S
+    topology, until_s = holder(where / WORKERS), time.monotonic() + SEALS_S
     while True:
         try:
             reply = ask(where, "POST", "/v1/stop", Reply)
@@ -50,7 +52,18 @@ def run(arguments: argparse.Namespace) -> int:
         if time.monotonic() > deadline:
             raise LinkError(f"the engine still runs after {WAIT_S:.0f} s: see {where / 'engine.log'}")
         time.sleep(0.05)
+    if topology is not None:
+        _await_workers(where / WORKERS, topology)
     return 0
+
+
+def _await_workers(folder: Path, pid: int) -> None:
+    """They end with their engine: who starts them again at once is not to meet them. Raises LinkError."""
+    deadline = time.monotonic() + TOPOLOGY_S
+    while holder(folder) == pid:
+        if time.monotonic() > deadline:
+            raise LinkError(f"`tickdesk up` (pid {pid}) still runs {TOPOLOGY_S:.0f} s later: see {folder}")
+        time.sleep(0.05)
 
 
 def _pid(where: Path) -> int | None:

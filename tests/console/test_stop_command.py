@@ -1,4 +1,4 @@
-"""``tickdesk stop`` where nobody listens yet."""
+"""``tickdesk stop``: where nobody listens yet, and what has ended when it returns."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from console.cli import main, stop
+from engine.api.protocol import Reply
 from engine.store.lock import StateLock, holder, holds
 from tests.conftest import ROOT
 
@@ -71,3 +72,30 @@ def test_a_number_that_is_another_process_by_now_is_not_signalled(
         other.kill()
     lock.release()
     assert f"`kill {other.pid}` ends it" in capsys.readouterr().err
+
+
+def test_the_workers_of_a_topology_have_ended_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who starts them again at once is refused otherwise: another topology has the directory."""
+    workers = tmp_path / "workers"
+    lock, looks = StateLock.acquire(workers), list[float]()
+
+    def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            lock.release()
+
+    monkeypatch.setattr(stop, "ask", lambda *_: Reply(True, "engine stops"))
+    monkeypatch.setattr(stop.time, "sleep", sleep)
+    assert asked(tmp_path) == 0
+    assert len(looks) == 3 and holder(workers) is None
+
+
+def test_a_topology_that_does_not_end_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = StateLock.acquire(tmp_path / "workers")
+    monkeypatch.setattr(stop, "ask", lambda *_: Reply(True, "engine stops"))
+    monkeypatch.setattr(stop, "TOPOLOGY_S", 0.0)
+    assert asked(tmp_path) == 4
+    assert "`tickdesk up` (pid" in capsys.readouterr().err
+    lock.release()
