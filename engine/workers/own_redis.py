@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from urllib.parse import quote
 
 from engine.errors import BusError
 
@@ -56,4 +57,4 @@ def own_bus(state_dir: Path) -> str:
 
 
 def _url(socket: Path) -> str:
-    return f"unix://{socket}?db=0"
+    return f"unix://{quote(str(socket))}?db=0"  # a folder's name may hold # or ?

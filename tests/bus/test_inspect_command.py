@@ -47,6 +47,8 @@ def test_it_tells_of_an_empty_bus_and_of_one_with_streams(
 def test_the_server_of_a_topology_is_found_by_its_state_directory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Whatever is in that one's name."""
+    tmp_path /= "a #1 50%41?"
     command, url = redis_command(tmp_path / "workers" / "redis")
     assert own_bus(tmp_path) == "" == own_bus(tmp_path / "none")
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
