@@ -34,8 +34,9 @@ _WRITE = (
     + """
 local fenced = fence(KEYS[2], KEYS[3], ARGV[1], ARGV[2])
 if fenced then return redis.error_reply(fenced) end
+local there = redis.call('EXISTS', KEYS[1])
 for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-return #ARGV
+return there
 """
 )
 
@@ -136,15 +137,16 @@ class Kept:
         self._key = key
         self._script = redis.register_script(_WRITE)
 
-    async def write(self, fields: Mapping[str, bytes], fence: Fence) -> None:
-        """All of it or nothing. Raises FencedError, BusError, and what the client does when it is away."""
+    async def write(self, fields: Mapping[str, bytes], fence: Fence) -> bool:
+        """All of it or nothing. Whether something was kept before: else what was told before is forgotten.
+        Raises FencedError, BusError, and what the client does when it is away."""
         arguments: list[Any] = list(fence.arguments)
         for name, body in fields.items():
             arguments += (name, body)
         from redis.exceptions import ResponseError
 
         try:
-            await self._script(keys=[self._key, *fence.keys], args=arguments)
+            return bool(await self._script(keys=[self._key, *fence.keys], args=arguments))
         except ResponseError as error:
             raise fault_of(ReplyError(str(error)), self._key) from None
 

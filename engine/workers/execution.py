@@ -354,8 +354,7 @@ class ExecutionEngine(LiveEngine):
             if not number or reader is None or self.writing.failure is not None:
                 continue
             if reader.reconnects != connection:
-                # The server may have been another one, which had forgotten the last second.
-                connection = reader.reconnects
+                connection = reader.reconnects  # the server may be one that forgot the last second
                 self._memory.forget()
             self._keep_position()
             changes = self._memory.changes(number)
@@ -368,7 +367,8 @@ class ExecutionEngine(LiveEngine):
     async def _remembered(self, changes: Mapping[str, bytes]) -> bool:
         """Whether the bus has them. Raises FencedError."""
         try:
-            await self._state.write(changes, self.lease.fence)
+            if not await self._state.write(changes, self.lease.fence):
+                self._memory.forget()  # of an emptied server only what changed is there
         except FencedError:
             raise
         except BusError as error:

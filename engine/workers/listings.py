@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
+from engine.bus.keys import Keys
 from engine.bus.messages import Listed
 from engine.instruments import Instrument
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from engine.workers.rounds import Rounds
+
+log = logging.getLogger("engine.market")
 
 
 def listed_as(one: Instrument, price: float) -> Listed:
@@ -24,3 +34,12 @@ def grid_of(listed: Listed) -> tuple[Decimal, Decimal, Decimal, Decimal, str]:
         Decimal(listed.max_quantity or "0"),
         listed.currency,
     )
+
+
+async def list_forgotten(redis: Redis, keys: Keys, rounds: Rounds) -> None:
+    """Of a server that was emptied under way, whoever takes a shard over learns no instrument: they are told
+    again. Raises what the client does when the server is away."""
+    known: int = await redis.hlen(keys.instruments)  # type: ignore[misc]
+    if known < len(rounds.instruments) - len(rounds.unlisted):
+        log.warning("the server has forgotten the instruments: they are told again")
+        rounds.list_all()

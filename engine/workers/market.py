@@ -23,6 +23,7 @@ from engine.events import MarketEvent
 from engine.feeds.tape import Tape
 from engine.workers.behind import Behind
 from engine.workers.frame import Frame, acquired
+from engine.workers.listings import list_forgotten
 from engine.workers.rounds import Cut, Rounds
 from engine.workers.tape_source import TapeSource
 from engine.workers.together import together
@@ -338,6 +339,8 @@ class Market:
             if not self._lease.is_held:
                 continue
             try:
+                if self._rounds is not None:
+                    await list_forgotten(self._frame.redis, self._keys, self._rounds)
                 trimmed = await trimmer.trim()
             except Exception as error:  # the publisher says that the server is away
                 log.debug("trim: %s", error)

@@ -41,6 +41,7 @@ class Outlet:
         self._waiting: list[Opportunity] = []
         self._sent: dict[str, dict[str, object]] = {}
         self._kinds: dict[str, type] = {}
+        self._connections = (0, 0)
         self.journal_seq = 0
         """Up to where the journal is on the bus."""
         engine.writing.watchers.append(self._on_event)
@@ -109,8 +110,12 @@ class Outlet:
         strategies = self._engine.desk.signals.strategies
         kinds = {name: kind for name, kind in strategies.kinds().items() if name not in STRATEGIES}
         settings = strategies.settings()
-        if settings == self._sent and kinds == self._kinds:
+        reader = self._engine.reader
+        connections = self._publisher.reconnects, 0 if reader is None else max(reader.reconnects, 0)
+        if settings == self._sent and kinds == self._kinds and connections == self._connections:
             return
+        # Anew connected, the server may be one that has forgotten all: who joins later is to know them, too.
+        self._connections = connections
         anew = bool(self._sent) and kinds != self._kinds
         self._sent, self._kinds = settings, kinds
         number = self._publisher.numbers[self._settings] + 1

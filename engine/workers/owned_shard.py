@@ -167,7 +167,8 @@ class OwnedShard:
             self._checkpoint.forget()
         entry, changes = self.shard.entry, self._checkpoint.changes()
         try:
-            await self._kept.write(changes, self.lease.fence)
+            if not await self._kept.write(changes, self.lease.fence):
+                self._checkpoint.forget()
         except BaseException:
             self._checkpoint.forget()
             raise

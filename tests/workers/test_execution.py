@@ -19,7 +19,7 @@ from engine.api.protocol import Health, Reply
 from engine.bus.address import client
 from engine.bus.keys import Keys
 from engine.bus.lease import Lease
-from engine.bus.messages import Round
+from engine.bus.messages import Round, settings_of
 from engine.config import load
 from engine.errors import BusError, FencedError, RefusedError
 from engine.events import NS, RiskState
@@ -27,6 +27,7 @@ from engine.logs import LogRing
 from engine.store.store import Store
 from engine.ticks import TICK
 from engine.wiring.engine_options import EngineOptions
+from engine.workers.checkpoint import Kept
 from engine.workers.execution import ExecutionEngine
 from engine.workers.join import Ready
 from engine.workers.place import Place
@@ -138,6 +139,36 @@ async def test_who_stands_by_says_so_at_its_socket_and_may_be_told_to_end(
         assert await waiting == 0
     assert not socket_path(tmp_path).exists() and other.is_held
     assert engine.store.close()
+
+
+async def test_an_emptied_server_is_told_the_settings_again(
+    server: Server, redis: Redis, tmp_path: Path
+) -> None:
+    """Else a features worker that begins later goes by the configuration, not by what was set by hand."""
+    options = EngineOptions(config=load(environ={}), state_dir=tmp_path)
+    engine = ExecutionEngine(options, LogRing(), Control(), server.address, Place("w"))
+    running = asyncio.create_task(engine.main())
+    try:
+        async with asyncio.timeout(30):
+            while not await redis.exists(_KEYS.settings):
+                await asyncio.sleep(0.01)
+            before = await redis.xinfo_stream(_KEYS.settings)
+            await redis.flushall()
+            while not await redis.exists(_KEYS.settings):
+                await asyncio.sleep(0.01)
+            ((ident, fields),) = await redis.xrange(_KEYS.settings)
+        assert ident > before["last-generated-id"] and "trend" in settings_of(fields[b"d"]).strategies
+    finally:
+        engine.stop("test")
+        await running
+
+
+async def test_whoever_keeps_only_what_changed_hears_that_the_rest_is_gone(redis: Redis) -> None:
+    lease, kept = Lease(redis, _KEYS, "execution", "w", 30), Kept(redis, _KEYS.state("execution"))
+    assert await lease.acquire()
+    told = [await kept.write({"head": b"1"}, lease.fence), await kept.write({"head": b"2"}, lease.fence)]
+    await redis.delete(_KEYS.state("execution"))
+    assert [*told, await kept.write({"head": b"3"}, lease.fence)] == [False, True, False]
 
 
 async def _raise(error: Exception) -> None:

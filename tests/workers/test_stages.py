@@ -230,6 +230,31 @@ async def test_live_rounds_bring_the_time_and_the_last_one_says_so(server: Serve
         assert not features.row().lost
 
 
+async def test_a_server_that_is_emptied_under_way_is_told_all_that_a_newcomer_needs(
+    server: Server, tmp_path: Path
+) -> None:
+    config = configured(server, "empty", **{"simulated.history_s": 10, "bus.lease_s": 1.0})
+    async with topology(config, tmp_path) as start:
+        features, market = start(Features), start(Market)
+        redis = features.frame.redis
+        await until(lambda: len(features.row().shards) == SHARDS and features.row().ticks > 100, "it runs")
+        owned = next(one for one in features.stage._owned.values() if one.shard.symbols)
+        await until(lambda: owned.durable, "it is kept")
+        await redis.delete(*await redis.keys("empty:*"))
+        whole = {b"head", b"desk", *(b"s:%d" % at for at in range(len(owned.shard.symbols)))}
+        async with asyncio.timeout(20):
+            while not await redis.exists("empty:instruments"):
+                await asyncio.sleep(0.01)
+            while not whole <= (await redis.hgetall(f"empty:state:{owned.number}")).keys():
+                await asyncio.sleep(0.01)
+        await features.kill()
+        heir = start(Features, former=features.frame.worker)
+        await until(
+            lambda: len(heir.row().shards) == SHARDS and heir.row().ticks > 100, "another one goes on"
+        )
+        assert market.row().state == "running"
+
+
 async def test_a_worker_of_another_topology_is_refused_and_one_that_is_told_ends(
     server: Server, tmp_path: Path
 ) -> None:
