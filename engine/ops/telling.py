@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+import msgspec
 
 from engine.sessions import Sessions
 
+log = logging.getLogger("engine.notify")
+
 HELD = 100
 """Messages that wait for the end of the quiet hours; of more, the oldest are counted alone."""
+HELD_WHOLE = 10
+"""The same of those that are told by themselves."""
 _LISTED = 20
 _MOST_SAID = 10_000
 
@@ -19,6 +26,16 @@ class Message(NamedTuple):
     text: str
     level: Literal["info", "warning", "error"]
     critical: bool = False
+    whole: bool = False
+    """After the quiet hours it is told by itself, with all of its lines."""
+
+
+class _Held(msgspec.Struct, frozen=True):
+    """What the quiet hours held, as it is kept."""
+
+    count: int = 0
+    messages: tuple[Message, ...] = ()
+    whole: tuple[Message, ...] = ()
 
 
 class Telling:
@@ -32,6 +49,7 @@ class Telling:
         """When each piece of news was told last, in seconds, and how often it came since."""
         self._held: deque[Message] = deque(maxlen=HELD)
         self._held_count = 0
+        self._held_whole: deque[Message] = deque(maxlen=HELD_WHOLE)
 
     def again(self, title: str, text: str, now_s: float) -> str | None:
         """What to say of news: ``text``, with how often it came unsaid; None: it was said within the window.
@@ -66,14 +84,24 @@ class Telling:
         """False: it is held until the quiet hours are over."""
         if message.critical or not self.is_quiet(now_ns):
             return True
-        self._held.append(message)
-        self._held_count += 1
+        if message.whole:
+            self._held_whole.append(message)
+        else:
+            self._held.append(message)
+            self._held_count += 1
         return False
 
-    def due(self, now_ns: int) -> Message | None:
-        """All that the quiet hours held, as one message, once they are over."""
-        if not self._held or self.is_quiet(now_ns):
-            return None
+    def due(self, now_ns: int) -> list[Message]:
+        """What the quiet hours held, once they are over: all as one message, and what is told whole."""
+        if not (self._held or self._held_whole) or self.is_quiet(now_ns):
+            return []
+        due = [*([self._as_one()] if self._held else []), *self._held_whole]
+        self._held.clear()
+        self._held_whole.clear()
+        self._held_count = 0
+        return due
+
+    def _as_one(self) -> Message:
         lines = [f"{one.title}: {one.text.splitlines()[0] if one.text else ''}" for one in self._held]
         lines = lines[-_LISTED:]
         level: Literal["info", "warning", "error"] = max(
@@ -82,6 +110,27 @@ class Telling:
         if self._held_count > len(lines):
             lines.insert(0, f"{self._held_count - len(lines)} earlier ones are not listed")
         title = f"{self._held_count} message{'s' if self._held_count > 1 else ''} of the quiet hours"
-        self._held.clear()
-        self._held_count = 0
         return Message(title, "\n".join(lines), level)
+
+    # --- over restarts
+
+    def held(self) -> Any:
+        """What waits for the end of the quiet hours, to be kept; None: nothing does."""
+        if not (self._held or self._held_whole):
+            return None
+        # Of what is listed by its first line the others are not needed.
+        short = tuple(one._replace(text=one.text.partition("\n")[0]) for one in self._held)
+        return msgspec.to_builtins(_Held(self._held_count, short, tuple(self._held_whole)))
+
+    def take_up(self, kept: Any) -> None:
+        """What an earlier run held, before anything of this one."""
+        if kept is None:
+            return
+        try:
+            known = msgspec.convert(kept, _Held)
+        except msgspec.ValidationError as error:
+            log.warning("what the quiet hours held is not understood, and forgotten: %s", error)
+            return
+        self._held.extendleft(reversed(known.messages[-HELD:]))
+        self._held_whole.extendleft(reversed(known.whole[-HELD_WHOLE:]))
+        self._held_count += max(known.count, len(known.messages))

@@ -42,7 +42,9 @@ class Beside:
         self.notifications: Notifications | None = None
         silent = engine.on_tape or self._config.engine.hands_off  # what is long past is no news
         if self._config.notify.enabled and not silent:
-            self.notifications = Notifications(self._config.notify, alert=engine.desk.alert)
+            self.notifications = Notifications(
+                self._config.notify, alert=engine.desk.alert, keep=lambda *kept: engine.writing.keep(*kept)
+            )
             engine.writing.watchers.append(self.notifications.on_event)
 
     @cached_property
@@ -117,6 +119,7 @@ class Beside:
         engine, told = self._engine, self.notifications
         engine.tasks.spawn(Operation(engine).run(), vital=False)
         if told is not None:
+            told.take_up(engine.store.settings())
             engine.tasks.spawn(told.run(), vital=False)
         reports = DailyReports(
             engine.options.state_dir,

@@ -40,6 +40,10 @@ AGAIN_S = (10.0, 60.0, 300.0)
 """How long after each attempt that failed the next one is made."""
 AGAIN = "(sent again: it may have arrived before)"
 SOURCE = "notify"
+HELD = "notify:held"
+"""Setting: what waits for the end of the quiet hours."""
+KEEP_S = 5.0
+"""It is kept at most this often."""
 _MOST = 64 * 1024
 _STATE = "trading state"
 
@@ -60,16 +64,19 @@ class Notifications:
         *,
         alert: Callable[[str, str, str], None],
         environ: Mapping[str, str] = os.environ,
+        keep: Callable[[str, object], None] = lambda name, value: None,
         timer: Callable[[], float] = time.monotonic,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        """``timer`` in seconds; ``clock``: ns UTC, for the quiet hours.
+        """``keep(name, value)`` keeps a setting for the next start. ``timer`` in seconds; ``clock``: ns UTC,
+        for the quiet hours.
 
         Raises ConfigError: no address, a file that others can read, no Apprise.
         """
         self._config = config
         self._urls = addresses(config, environ)
         self._alert = alert
+        self._keep = keep
         self._timer = timer
         self._clock = clock
         self._notifier = Notifier(environ)
@@ -86,6 +93,8 @@ class Notifications:
         """Since the start."""
         self._telling = Telling(config.quiet_s, config.quiet_hours)
         self._failing = False
+        self._held_anew = False
+        self._kept_s = -KEEP_S
 
     @property
     def waiting(self) -> int:
@@ -118,13 +127,13 @@ class Notifications:
 
     def daily_report(self, day: str, text: str) -> None:
         if self._config.daily_report:
-            self._tell(f"daily report {day}", text, "info")
+            self._offer(Message(f"daily report {day}", clean_lines(text), "info", whole=True))
 
     def look(self) -> None:
         """Make one message of the fills since the last look, one of the alerts, one of what was held; send
         again what is due."""
-        held = self._telling.due(self._clock())
-        if held is not None:
+        for held in self._telling.due(self._clock()):
+            self._held_anew = True
             self._push(held)
         fills, self._fills = self._fills, []
         if fills:
@@ -139,6 +148,17 @@ class Notifications:
                 self._later.append((due_s, sending))
             else:
                 self._queue(sending)
+        if now_s - self._kept_s >= KEEP_S:
+            self._keep_held()
+
+    def take_up(self, settings: Mapping[str, object]) -> None:
+        """``settings``: what was kept."""
+        self._telling.take_up(settings.get(HELD))
+
+    def _keep_held(self) -> None:
+        if self._held_anew:
+            self._held_anew, self._kept_s = False, self._timer()
+            self._keep(HELD, self._telling.held())
 
     def operation(self, told: Told) -> None:
         """What the engine tells of itself."""
@@ -158,6 +178,8 @@ class Notifications:
     def _offer(self, message: Message) -> None:
         if self._telling.sent_now(message, self._clock()):
             self._push(message)
+        else:
+            self._held_anew = True
 
     def _push(self, message: Message) -> None:
         self._queue(_Sending(message, self._urls))
@@ -185,6 +207,8 @@ class Notifications:
                 tasks.create_task(self._look_on())
                 tasks.create_task(self._send_all())
         finally:
+            self.look()  # what came in the last moment may have to be held, too
+            self._keep_held()
             self._notifier.close()
 
     async def _look_on(self) -> None:

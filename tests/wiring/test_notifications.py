@@ -36,6 +36,7 @@ class Told:
         self.now = 100.0
         self.utc_ns = T0
         self.alerts: list[tuple[str, str, str]] = []
+        self.kept: dict[str, object] = {}
         self.hook = hook
         if hook is not None:
             address = hook.url.replace("http://", f"json://user:{SECRET}@")
@@ -44,6 +45,7 @@ class Told:
             NotifyConfig(enabled=True, **config),
             alert=lambda *news: self.alerts.append(news),
             environ=environ or {},
+            keep=self.kept.__setitem__,
             timer=lambda: self.now,
             clock=lambda: self.utc_ns,
         )
@@ -184,6 +186,26 @@ async def test_in_quiet_hours_only_what_cannot_wait_is_told() -> None:
             "fill: buy 0.5 sim:A-USD at 100, fee 0.05",
             "trading state: ACTIVE → REDUCING by risk: entries off",
         ]
+
+
+async def test_a_restart_in_quiet_hours_loses_nothing_that_they_hold() -> None:
+    quiet = {"quiet_hours": ("mon-sun 22:00-06:00",)}
+    async with running(**quiet) as before:
+        await asyncio.sleep(0)
+        before.told.daily_report("2023-11-13", "Net P&L: 5.00 USD\nFees: 1.00")
+        before.told.on_event(fill(1))  # gathered by nobody yet
+    async with running(**quiet) as after:
+        after.told.take_up(before.kept)
+        after.told.look()
+        assert not after.messages and not before.messages
+        after.utc_ns += 8 * 3600 * NS
+        after.told.look()
+        await until(lambda: len(after.messages) == 2)
+        assert after.messages == [
+            ("tickdesk: 1 message of the quiet hours", "fill: buy 0.5 sim:A-USD at 100, fee 0.05", "info"),
+            ("tickdesk: daily report 2023-11-13", "Net P&L: 5.00 USD\nFees: 1.00", "info"),
+        ]
+    assert after.kept == {notifications.HELD: None}, "what was told is not told at the next start"
 
 
 async def test_what_is_switched_off_is_not_told() -> None:
