@@ -9,13 +9,22 @@ from pathlib import Path
 from aiohttp import web
 
 
-async def listen(runner: web.AppRunner, socket: Path) -> None:
-    """Listen on ``socket`` (mode 0600). A dead engine's is replaced: the caller holds the lock."""
+async def listen(runner: web.AppRunner, socket: Path) -> os.stat_result:
+    """Listen on ``socket`` (mode 0600). A dead engine's is replaced: the caller holds the lock. Returns what
+    ``withdraw`` wants."""
     with contextlib.suppress(FileNotFoundError):
         socket.unlink()  # noqa: ASYNC240 - one call, before anything runs
     # The mask makes it private at once; chmod afterwards would leave a moment.
     mask = os.umask(0o177)
     try:
         await web.UnixSite(runner, str(socket)).start()
+        return socket.stat()  # noqa: ASYNC240 - one call
     finally:
         os.umask(mask)
+
+
+def withdraw(socket: Path, ours: os.stat_result) -> None:
+    """Remove the socket, unless another is there by now: where ours was removed, another engine may run."""
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(socket.stat(), ours):
+            socket.unlink()

@@ -5,6 +5,7 @@ Its routes: see table.py.
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from engine.api.http import MAX_BODY, errors
 from engine.api.hub import Hub
 from engine.api.idempotency import Keys
 from engine.api.looks import in_parts
-from engine.api.private_socket import listen
+from engine.api.private_socket import listen, withdraw
 from engine.api.requests import Requests
 from engine.api.route import DESK, add_routes, strict
 from engine.api.stream import Streams
@@ -44,6 +45,7 @@ class ApiServer:
         self._guard = Guard(control or Control(), time.monotonic_ns)
         self.streams = Streams(desk, hub, self._guard, frames_per_s=frames_per_s)
         self._runner: web.AppRunner | None = None
+        self._listening: tuple[Path, os.stat_result] | None = None
 
     def application(self) -> web.Application:
         commands = self._desk.commands
@@ -69,7 +71,7 @@ class ApiServer:
         """Listen on ``socket`` (mode 0600). A dead engine's socket is replaced: the caller holds the lock."""
         self._runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        await listen(self._runner, socket)
+        self._listening = socket, await listen(self._runner, socket)
 
     async def close(self, *, restarts: bool = False) -> None:
         """``restarts``: clients are told to come back, to a desk that begins anew."""
@@ -78,6 +80,11 @@ class ApiServer:
             await self._runner.cleanup()
         if restarts:
             _forget_handlers()
+
+    def withdraw(self) -> None:
+        """Remove the socket: a sign that the engine has ended."""
+        if self._listening is not None:
+            withdraw(*self._listening)
 
 
 def _forget_handlers() -> None:

@@ -7,6 +7,7 @@ acknowledged. ``behind`` is for everything that may be lost with the last batch.
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 from collections import deque
@@ -70,6 +71,8 @@ class Store:
         """Where the tables differed from the journal at start, one line each; they were rebuilt from it."""
         self.failed: Callable[[StoreError], None] | None = None
         self.error: StoreError | None = None
+        self._file: os.stat_result | None = None
+        """What was opened at ``path``."""
         self._settings: dict[str, Any] = {}
         self._batch = BATCH if durable else _REPLAY_BATCH
         self._waiting: deque[Record] = deque()
@@ -256,6 +259,7 @@ class Store:
             ready.set()
             return
         _, self.last_seq, self._settings, self.repaired = state
+        self._file = None if self.path is None else self.path.stat()
         opened.append(None)
         ready.set()
         try:
@@ -325,6 +329,7 @@ class Store:
             "ON CONFLICT DO UPDATE SET value = excluded.value",
         )
         connection.execute("COMMIT")
+        self._require_file()
         self.commit_times.add(perf_counter_ns() - began)
         for commit in commits:
             if commit.done is not None:
@@ -332,6 +337,20 @@ class Store:
         with self._work:
             self._writing = 0
             self._work.notify_all()
+
+    def _require_file(self) -> None:
+        """What was written to a file that nobody will find is not kept. Raises StoreError."""
+        if self.path is None or self._file is None:
+            return
+        try:
+            found = os.path.samestat(self.path.stat(), self._file)
+        except OSError:
+            found = False
+        if not found:
+            raise StoreError(
+                f"{self.path} was removed, moved or replaced while it was in use: end this process, put back "
+                "what was there, and start again"
+            )
 
     def _acknowledge(self, done: Callable[[int], None], seq: int) -> None:
         try:
@@ -360,11 +379,14 @@ class Store:
 
     def _fail(self, error: Exception) -> None:
         """Fail closed: nothing after this is written or acknowledged."""
-        where = self.path or "memory"
-        fault = StoreError(
-            f"cannot write {where}: {error}; free space or repair the disk, then restart the engine"
-        )
-        _log.error("%s", fault, exc_info=None if isinstance(error, sqlite3.Error) else error)
+        if isinstance(error, StoreError):
+            fault = error
+        else:
+            where = self.path or "memory"
+            fault = StoreError(
+                f"cannot write {where}: {error}; free space or repair the disk, then restart the engine"
+            )
+        _log.error("%s", fault, exc_info=None if isinstance(error, sqlite3.Error | StoreError) else error)
         with self._work:
             self.error = fault
             jobs = [*self._asked, *self._swift, *self._jobs]

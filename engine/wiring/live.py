@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import random
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -318,7 +316,7 @@ class LiveEngine:
             await self.stopping.wait()
             await self._shut_down()
         finally:
-            lost = not await self._seal(server, socket)
+            lost = not await self._seal(server)
         if self.crash is not None:
             raise self.crash
         if lost or self.writing.failure is not None:
@@ -352,12 +350,11 @@ class LiveEngine:
         self._ending = Shutdown(self.config.engine.shutdown_s)
         await self._ending.run(steps(self))
 
-    async def _seal(self, server: ApiServer, socket: Path) -> bool:
+    async def _seal(self, server: ApiServer) -> bool:
         """Whether everything is on disk."""
         restarts, ending = self.anew is not None, self._ending or Shutdown(self.config.engine.shutdown_s)
         await ending.run([Step("clients", CLIENTS_S, lambda has_s: server.close(restarts=restarts))])
-        with contextlib.suppress(FileNotFoundError):
-            socket.unlink()  # noqa: ASYNC240 - one call, nothing runs any more
+        server.withdraw()
         if self.bars is not None:
             self.bars.close()
         self._manager.close()

@@ -340,3 +340,19 @@ async def test_a_dead_engines_socket_is_replaced(serve: Serve) -> None:
         served.socket = left
         assert (await served.request("GET", "/v1/health"))[0] == 200
         await again.close()
+
+
+async def test_an_engine_that_ends_leaves_the_socket_of_another(serve: Serve) -> None:
+    async with serve() as served:
+        first, second = (ApiServer(served.desk, served.hub, frames_per_s=4) for _ in range(2))
+        socket = served.socket.with_name("both.sock")
+        await first.start(socket)
+        socket.rename(socket.with_name("away.sock"))
+        await second.start(socket)
+        await first.close()
+        first.withdraw()
+        served.socket = socket
+        assert (await served.request("GET", "/v1/health"))[0] == 200
+        await second.close()
+        second.withdraw()
+        assert not socket.exists()

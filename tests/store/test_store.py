@@ -245,6 +245,25 @@ def test_a_record_that_cannot_be_stored_fails_closed_and_is_logged(
         store.commit(samples.order(1))
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nothing_is_acknowledged_that_nobody_would_find(
+    store: Store, path: Path, replaced: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed: list[StoreError] = []
+    store.failed = failed.append
+    store.commit_now(samples.order(1))
+    path.rename(path.with_suffix(".away"))
+    if replaced:
+        Store(path).start()
+    acknowledged: list[int] = []
+    store.commit(samples.order(2), acknowledged.append)
+    assert not store.flush()
+    with pytest.raises(StoreError, match="was removed, moved or replaced while it was in use"):
+        store.commit(samples.order(3))
+    assert not acknowledged and failed == [store.error]
+    assert caplog.text.count("put back what was there") == 1 and "cannot write" not in caplog.text
+
+
 def test_records_beyond_the_bound_are_dropped_and_counted_and_orders_are_not(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
