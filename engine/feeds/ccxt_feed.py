@@ -14,7 +14,7 @@ import importlib
 import importlib.util
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from engine.errors import ConfigError, FeedError
 from engine.events import NS, Candle, Depth, FeedState, Gap, Malformed, MarketEvent, Quote, Trade
 from engine.feeds import ccxt_wire as wire
 from engine.feeds.backoff import Backoff
-from engine.feeds.base import FeedStats, InstrumentSpec, Sink, UnreachableError
+from engine.feeds.base import FeedStats, InstrumentSpec, Sink, UnknownSymbolsError, UnreachableError
 from engine.feeds.ccxt_session import EndedError, Exchange, Session, ask, unknown
 from engine.feeds.continuity import Missing
 from engine.feeds.identity import Identity
@@ -100,6 +100,7 @@ class CcxtFeed:
         self._patience = Patience(int(config.silence_s * NS))
         self._symbols = {native: f"{venue}:{clean(native, 40)}" for native in config.symbols}
         self._natives = {symbol: native for native, symbol in self._symbols.items()}
+        self._left_out: list[str] = []
         self._order = Identity(self._natives)
         self._relay = Relay()
         self._session: Session
@@ -108,20 +109,32 @@ class CcxtFeed:
         self._sink: Sink
 
     async def instruments(self) -> list[InstrumentSpec]:
-        """Raises FeedError for a symbol that the venue does not have, UnreachableError where it is away."""
+        """Raises UnknownSymbolsError for symbols that the venue does not have, UnreachableError where it is
+        away."""
         exchange = await self._made()
         try:
             await ask(self.venue, exchange.load_markets())
-            unknown(self.venue, self._symbols, exchange)
-            specs = [
+            error = unknown(self.venue, self._symbols, exchange)
+            told = [
                 wire.spec(self.venue, native, exchange.markets[native], exchange.precisionMode)
                 for native in self._symbols
+                if error is None or native not in error.natives
             ]
-        except (EndedError, *wire.FLAWS) as error:
-            raise UnreachableError(f"{self.venue} sent no instruments: {clean(error, 120)}") from None
+        except (EndedError, *wire.FLAWS) as flaw:
+            raise UnreachableError(f"{self.venue} sent no instruments: {clean(flaw, 120)}") from None
         finally:
             await self._close(exchange)
-        return [spec for spec in specs if spec is not None]
+        specs = [spec for spec in told if spec is not None]
+        if error is not None:
+            raise UnknownSymbolsError(str(error), error.natives, specs)
+        return specs
+
+    def leave_out(self, natives: Collection[str]) -> None:
+        """See LeavesOut."""
+        for native in natives:
+            del self._natives[self._symbols.pop(native)]
+        self._left_out += natives
+        self._status.left_out = f"without {clean(', '.join(self._left_out), 60)}, which it does not know"
 
     async def run(self, sink: Sink) -> None:
         """Deliver until cancelled. What ``sink`` raises comes in an ExceptionGroup."""
@@ -143,6 +156,12 @@ class CcxtFeed:
             )
             try:
                 why = await session.run()
+            except UnknownSymbolsError as error:  # what it had when the engine asked, and delisted since
+                if len(error.natives) == len(self._symbols):
+                    raise
+                self.leave_out(error.natives)
+                self._status.log.warning("%s; the feed goes on without", error)
+                why = self._status.left_out
             finally:
                 await self._close(exchange)
             self._lost(session, why)
@@ -165,7 +184,7 @@ class CcxtFeed:
         session = self._session
         self._order.connected(self._clock())
         wanted, self._order.wanted = self._order.wanted, []
-        for missing in wanted:
+        for missing in (one for one in wanted if one.symbol in self._natives):
             session.tasks.create_task(self._backfill(session, missing))
         session.tasks.create_task(self._tick(session))
 

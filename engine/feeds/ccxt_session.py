@@ -14,6 +14,7 @@ from engine.errors import FeedError
 from engine.events import NS, Malformed, MarketEvent, Trade
 from engine.feeds import ccxt_wire as wire
 from engine.feeds.asking import Asking
+from engine.feeds.base import UnknownSymbolsError
 from engine.feeds.book import Text
 from engine.feeds.books import Books
 from engine.feeds.candles import RunningCandles
@@ -82,14 +83,17 @@ async def ask(venue: str, answer: Awaitable[_T]) -> _T:
         raise EndedError(why, kinds) from None
 
 
-def unknown(venue: str, natives: Iterable[str], exchange: Exchange) -> None:
-    """Raises FeedError that names those which the venue does not have."""
+def unknown(venue: str, natives: Iterable[str], exchange: Exchange) -> UnknownSymbolsError | None:
+    """What to raise of those which the venue does not have, ``known`` without any; None: it has all."""
     names = [native for native in natives if native not in exchange.markets]
-    if names:
-        raise FeedError(
-            f"{venue} does not know {clean(', '.join(names), 100)}: correct feeds.{venue}.symbols, in ccxt's "
-            "spelling (BTC/USDT, BTC/USDT:USDT)"
-        )
+    if not names:
+        return None
+    return UnknownSymbolsError(
+        f"{venue} does not know {clean(', '.join(names), 100)}: correct feeds.{venue}.symbols, in ccxt's "
+        "spelling (BTC/USDT, BTC/USDT:USDT)",
+        names,
+        (),
+    )
 
 
 class Session:
@@ -142,7 +146,8 @@ class Session:
         return self._live_s[1] - self._live_s[0] if self._live_s else 0.0
 
     async def run(self) -> str:
-        """Returns why it ended. Raises FeedError for a configuration that cannot work."""
+        """Returns why it ended. Raises UnknownSymbolsError for symbols the venue does not have, or no more,
+        FeedError for a configuration that cannot work."""
         ends: list[EndedError] = []
         try:
             await self._run()
@@ -165,7 +170,8 @@ class Session:
         return int(asyncio.get_running_loop().time() * NS)
 
     def _learn(self) -> None:
-        unknown(self._venue, self._symbols, self._exchange)
+        if (error := unknown(self._venue, self._symbols, self._exchange)) is not None:
+            raise error
         if not self._exchange.has.get("watchTrades"):
             raise FeedError(
                 f"{self._venue}: ccxt has no live trades of this venue; disable feeds.{self._venue}"

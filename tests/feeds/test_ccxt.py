@@ -18,7 +18,7 @@ import pytest
 from engine.config import FeedConfig
 from engine.errors import ConfigError, FeedError
 from engine.events import BookStatus, Candle, Depth, FeedState
-from engine.feeds.base import Feed, InstrumentSpec, UnreachableError
+from engine.feeds.base import Feed, InstrumentSpec, UnknownSymbolsError, UnreachableError
 from engine.feeds.ccxt_feed import CcxtFeed
 from engine.feeds.registry import open_feed
 from tests.feeds.conftest import Listener
@@ -321,6 +321,45 @@ async def test_instruments() -> None:
     with pytest.raises(UnreachableError, match="no route"):
         await instruments(away, NATIVE)
     assert away.closed
+
+
+async def test_an_unknown_symbol_costs_the_others_nothing() -> None:
+    exchange = FakeExchange()
+    with pytest.raises(UnknownSymbolsError, match="does not know ETH/USDT: correct") as told:
+        await instruments(exchange, "ETH/USDT", NATIVE)
+    assert told.value.natives == ("ETH/USDT",)
+    assert [spec.symbol for spec in told.value.known] == ["ccxt-some:BTC/USDT"]
+    assert exchange.closed
+
+    exchange.put("trades", [trade(1)])
+    feed = a_feed(exchange, "ETH/USDT", NATIVE)
+    feed.leave_out(["ETH/USDT"])
+    listener = Listener(feed)
+    task = asyncio.create_task(feed.run(listener.events.extend))
+    await listener.until(lambda: len(listener.trades) == 1)
+    await listener.until(lambda: "without ETH/USDT, which it does not know" in feed.stats.detail)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_symbol_that_is_delisted_while_it_runs_is_left_out_and_the_rest_told_once() -> None:
+    other = "ETH/USDT"
+    before, without, after = FakeExchange(), FakeExchange(), FakeExchange()
+    before.markets = {NATIVE: MARKET, other: MARKET | {"symbol": other}}
+    before.put("trades", [trade(1)], NetworkError("cut"))
+    after.past = [trade(1)]
+    after.put("trades", [trade(1), trade(2)])
+    async with running(before, without, after, symbols=(NATIVE, other)) as listener:
+        await listener.until(lambda: len(listener.trades) == 2)
+        await listener.until(lambda: "without ETH/USDT" in listener.feed.stats.detail)
+        assert [event.trade_id for event in listener.trades] == [1, 2]
+
+
+async def test_a_feed_all_of_whose_symbols_went_ends() -> None:
+    gone = FakeExchange()
+    gone.markets = {}
+    with pytest.raises(UnknownSymbolsError, match="does not know BTC/USDT"):
+        await a_feed(gone, NATIVE).run(lambda events: None)
 
 
 def test_absence_of_ccxt_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
