@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import signal
 import sys
 import tempfile
@@ -26,6 +27,8 @@ SPARES_S = 15.0
 _URL = "TICKDESK_BUS__URL"
 """Not on the command line: everybody can read that."""
 _TAPES = "TICKDESK_RECORD__DIR"
+_MARGIN_S = 2.0
+"""An engine that is gone within ``engine.shutdown_s`` by itself is not hurried."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,6 +59,7 @@ async def _run(arguments: argparse.Namespace, where: Path, url: str) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, supervisor.stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: _tell("SIGHUP: the topology stays"))
         _tell(f"the desk's state is in {where}; what the workers print, in {folder}")
         return await supervisor.run()
     finally:
@@ -83,8 +87,9 @@ def _children(arguments: argparse.Namespace, where: Path, folder: Path, url: str
     """In the order in which they end: what feeds the others first."""
     from engine.workers.supervisor import Child
 
+    config = configuration(arguments)
     environment = {_URL: url}
-    if not configuration(arguments).record.dir:
+    if not config.record.dir:
         environment[_TAPES] = str(where / "tapes")  # as of a desk of one process
 
     spares = not (arguments.no_spares or arguments.tape)
@@ -98,7 +103,7 @@ def _children(arguments: argparse.Namespace, where: Path, folder: Path, url: str
                 one,
                 command,
                 None if last else folder / f"{one}.out",
-                end_s=20.0 if stage == "execution" else 5.0,
+                end_s=config.engine.shutdown_s + _MARGIN_S if stage == "execution" else 5.0,
                 group=name if spares else "",
                 later_s=later_s,
                 last=last,
@@ -121,4 +126,5 @@ def _children(arguments: argparse.Namespace, where: Path, folder: Path, url: str
 
 
 def _tell(text: str) -> None:
-    print(f"tickdesk: {text}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # whoever read it is gone: the workers are kept all the same
+        print(f"tickdesk: {text}", file=sys.stderr, flush=True)

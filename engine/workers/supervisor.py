@@ -98,6 +98,8 @@ class Supervisor:
         watchers = [asyncio.create_task(self._keep(child)) for child in self._children]
         watchers.append(asyncio.create_task(self._bound_output()))
         watchers.append(asyncio.create_task(self._keep_aside()))
+        for watcher in watchers:
+            watcher.add_done_callback(self._watched)
         try:
             await self._stopping.wait()
             for children in self._groups():
@@ -107,6 +109,13 @@ class Supervisor:
                 watcher.cancel()
             await asyncio.gather(*watchers, return_exceptions=True)
         return self._code
+
+    def _watched(self, watcher: asyncio.Task[None]) -> None:
+        """Half of a topology is worse than none: what nobody starts again any more ends all."""
+        if not watcher.cancelled() and (error := watcher.exception()) is not None:
+            log.error("the workers are not watched any more: all end", exc_info=error)
+            self._code = 1
+            self._stopping.set()
 
     async def _bound_output(self) -> None:
         while True:
@@ -192,9 +201,9 @@ class Supervisor:
 
     async def _once(self, child: Child) -> int:
         output: IO[bytes] | None = None
-        if child.output is not None:
-            output = printed.opened(child.output)
         try:
+            if child.output is not None:
+                output = printed.opened(child.output)
             async with child.starting:
                 child.process = process = await asyncio.create_subprocess_exec(
                     *child.command,

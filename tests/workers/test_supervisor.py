@@ -158,6 +158,32 @@ async def test_a_child_keeps_the_lock_of_who_started_it(tmp_path: Path) -> None:
     StateLock.acquire(tmp_path / "workers").release()
 
 
+async def test_what_nobody_watches_any_more_ends(caplog: pytest.LogCaptureFixture) -> None:
+    def tell(text: str) -> None:
+        if "ended" in text:
+            raise BrokenPipeError
+
+    children = [_child("desk", "echo up >> log"), _child("base", _FOREVER)]
+    async with asyncio.timeout(10):
+        assert await Supervisor(children, tell).run() == 1
+    assert "the workers are not watched any more: all end" in caplog.text
+    assert ("up-base" in _log()) == ("ended-base" in _log())
+
+
+async def test_an_output_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
+    told: list[str] = []
+    child = _child("desk", "echo up >> log", told=True)
+    child.output = tmp_path / "folder" / "desk.out"
+
+    def tell(text: str) -> None:
+        told.append(text)
+        (tmp_path / "folder").mkdir(exist_ok=True)
+
+    async with asyncio.timeout(10):
+        assert await Supervisor([child], tell).run() == 0
+    assert told[0] == "desk cannot be started: No such file or directory" and _log() == ["up"]
+
+
 async def test_who_does_not_end_is_killed() -> None:
     told: list[str] = []
     kept = Supervisor(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,22 @@ def test_tapes_are_where_those_of_one_process_are_and_no_address_is_on_a_command
         assert not any("secret" in word for word in child.command)
     elsewhere = up._children(told("record.dir=/elsewhere"), tmp_path, tmp_path / "workers", url)
     assert "TICKDESK_RECORD__DIR" not in elsewhere[0].environment
+
+
+def test_the_desk_has_the_time_to_end_that_it_was_given(tmp_path: Path) -> None:
+    made = up._children(told("engine.shutdown_s=90"), tmp_path, tmp_path / "workers", "redis://box/0")
+    assert made[-1].name == "execution" and made[-1].end_s > 91
+
+
+def test_a_terminal_that_is_gone_keeps_nobody_from_being_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Gone:
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    up._tell("market ended")
 
 
 def test_each_worker_has_a_spare_that_ends_with_it_and_a_tape_has_none(tmp_path: Path) -> None:
