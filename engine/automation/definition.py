@@ -83,7 +83,10 @@ def parse(name: str, raw: bytes | str | Mapping[str, Any]) -> Definition:
         raise AutomationError(
             f"{where}: name: the definition calls itself {clean(document['name'], 64)}: leave it out there"
         )
-    _refuse_unsound(where, document, "")
+    try:
+        _refuse_unsound(where, document, "")
+    except RecursionError:  # what decodes JSON goes deeper than Python in some of its versions
+        raise AutomationError(f"{where}: the definition is nested too deep: flatten it") from None
     try:
         definition = msgspec.convert(document, Definition)
     except msgspec.ValidationError as error:
