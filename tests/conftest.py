@@ -15,6 +15,8 @@ from engine import processor
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = {"TICKDESK_ENGINE__PROCESSOR": "any"}
 """Of every engine under test; those of one test alone may have a processor of their own."""
+# Where a group may write by default, as on many systems, users' strategies would not be run.
+os.umask(0o022)
 
 
 @pytest.fixture(scope="session")
