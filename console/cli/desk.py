@@ -8,6 +8,7 @@ import gc
 import socket
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,17 @@ from console.cli.settings import config_path, configuration, is_read_only, key_m
 from console.cli.terminal import require_terminal
 from engine.api.address import check, socket_path
 from engine.config import Config
-from engine.errors import ConfigError
+from engine.errors import ConfigError, EngineBusyError
 from engine.one_line import OneLine
+from engine.store.lock import holder
 
 if TYPE_CHECKING:
     from console.tapes import Tapes
+
+JOIN_S = 30.0
+"""How long an engine that somebody else has just started may take to answer."""
+GONE_S = 0.5
+"""Without a holder for so long, there is none: one that has just locked says a moment later who it is."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -100,8 +107,13 @@ def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> 
 
     try:
         if engine is not None:
-            with OneLine(sys.stderr, "tickdesk: ") as said:
-                engine.wait_ready(said)
+            try:
+                with OneLine(sys.stderr, "tickdesk: ") as said:
+                    engine.wait_ready(said)
+            except EngineBusyError:
+                # Two were called at once: the other one's engine is the one to join.
+                if arguments.tape or not comes(where):
+                    raise
         return attach(
             config,
             where,
@@ -153,6 +165,20 @@ def config_options(arguments: argparse.Namespace) -> list[str]:
     for override in arguments.overrides:
         options += ["--set", override]
     return options
+
+
+def comes(where: Path) -> bool:
+    """Wait for the engine that holds ``where``, until it answers or is gone."""
+    until_s = time.monotonic() + JOIN_S
+    gone_s = time.monotonic() + GONE_S
+    while not answers(socket_path(where)):
+        now_s = time.monotonic()
+        if holder(where) is not None:
+            gone_s = now_s + GONE_S
+        if now_s >= min(gone_s, until_s):
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def answers(path: Path) -> bool:

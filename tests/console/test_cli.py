@@ -6,10 +6,12 @@ import argparse
 import gzip
 import logging
 import os
+import socket as sockets
 import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -19,11 +21,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from console import cli
-from console.cli import main
+from console.cli import desk, main
 from console.cli.arguments import parse
 from console.cli.config import toml_lines
 from console.cli.desk import engine_options, tapes
+from engine.api.address import socket_path
 from engine.config import Config, load
+from engine.store.lock import StateLock
 from engine.strategies.registry import StrategySet
 from tests.conftest import SHARED
 
@@ -471,6 +475,25 @@ def test_models_without_any(capsys: Capture, tmp_path: Path) -> None:
     assert code == 1 and "nosuch" in err
     code, err = refused(capsys, "models", "activate", *where)
     assert code == 2 and "VERSION" in err
+
+
+def test_of_two_that_start_at_once_one_joins_the_others_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "GONE_S", 0.1)
+    assert not desk.comes(tmp_path)  # nobody starts
+    lock = StateLock.acquire(tmp_path)
+    socket = socket_path(tmp_path)
+    with ThreadPoolExecutor() as pool, sockets.socket(sockets.AF_UNIX) as server:
+        joined = pool.submit(desk.comes, tmp_path)
+        with pytest.raises(TimeoutError):
+            joined.result(0.3)  # it holds the directory, and does not listen yet
+        server.bind(str(socket))
+        server.listen()
+        assert joined.result(10)
+    socket.unlink()
+    lock.release()
+    assert not desk.comes(tmp_path)
 
 
 @pytest.fixture
