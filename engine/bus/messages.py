@@ -118,6 +118,8 @@ class Heard(msgspec.Struct, frozen=True, array_like=True):
     faults: tuple[tuple[str, str], ...] = ()
     """(strategy, traceback): it failed, and is off in this shard."""
     sent_ns: int = 0
+    failed_at: tuple[tuple[int, int], ...] = ()
+    """Of each of ``faults``: (ns, index) of the trigger at which it failed; -1: a bar boundary, of all."""
 
 
 class Settings(msgspec.Struct, frozen=True, array_like=True):

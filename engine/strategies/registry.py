@@ -121,6 +121,7 @@ class StrategySet:
         for number, entry in together.order:
             if number >= 0 and not spoke >> number & 1:
                 continue
+            before = len(found)
             try:
                 if number >= 0:
                     entry.on_positions(table, together.passed(number, table), found)
@@ -129,6 +130,7 @@ class StrategySet:
                 else:
                     entry.on_bars(table, found)
             except BaseException as error:
+                del found[before:]  # its symbols are not all heard, and which came first tells nothing
                 self._fault(entry, error)
         return found
 

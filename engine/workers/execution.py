@@ -80,12 +80,7 @@ class ExecutionEngine(LiveEngine):
         self.place: Place = place
         self.worker: str = worker
         self.player: Player = Player(self.desk, self._heard)
-        self.intake: BusIntake = BusIntake(
-            self.keys,
-            config.shards,
-            self._play,
-            lambda name, trace: self.desk.on_strategy_failed(name, trace),
-        )
+        self.intake: BusIntake = BusIntake(self.keys, config.shards, self._play)
         self.standing: Standing = Standing(self, self._redis)
         self.outlet: Outlet | None = None
         self.reader: BusReader | None = None

@@ -11,19 +11,11 @@ from engine.workers.join import Join, Ready
 
 
 class BusIntake:
-    """``play`` gets each round that is complete, in order; ``failed(strategy, traceback)`` what is told of
-    strategies."""
+    """``play`` gets each round that is complete, in order."""
 
-    def __init__(
-        self,
-        keys: Keys,
-        shards: int,
-        play: Callable[[Ready], None],
-        failed: Callable[[str, str], None],
-    ) -> None:
+    def __init__(self, keys: Keys, shards: int, play: Callable[[Ready], None]) -> None:
         self.join = Join(shards)
         self._play = play
-        self._failed = failed
         self._rounds = keys.rounds
         self._ticks = {keys.ticks(shard): shard for shard in range(shards)}
         self._signals = {keys.signals(shard): shard for shard in range(shards)}
@@ -49,8 +41,6 @@ class BusIntake:
         else:
             shard = self._signals[stream]
             for number, heard in batch:
-                for name, trace in heard.faults:
-                    self._failed(name, trace)
                 join.put_heard(shard, number, heard)
 
     def drain(self, *, unheard: bool = False) -> int:

@@ -14,6 +14,15 @@ from engine.ticks import TICK
 from engine.wiring.intake import Ticks
 
 
+class Failed(NamedTuple):
+    strategy: str
+    trace: str
+    ns: int
+    """Of the trigger at which it failed; 0: at none."""
+    instrument: int
+    """Its index there; -1: it was a bar boundary, of all."""
+
+
 class Ready(NamedTuple):
     """A round that can be played."""
 
@@ -25,6 +34,8 @@ class Ready(NamedTuple):
     """That is new, of all shards."""
     waited_for: tuple[int, ...]
     """Shards that were not heard: it goes on without them."""
+    failed: Sequence[Failed] = ()
+    """Strategies, that is new, of all shards."""
 
 
 class Join:
@@ -39,6 +50,7 @@ class Join:
         self._ticks: list[deque[tuple[int, ShardTicks]]] = [deque() for _ in range(shards)]
         self._heard = [0] * shards
         self._said: list[AtBar | AtRise] = []
+        self._failed: list[Failed] = []
 
     def __len__(self) -> int:
         """Rounds that wait."""
@@ -57,6 +69,9 @@ class Join:
     def put_heard(self, shard: int, number: int, heard: Heard) -> None:
         self._heard[shard] = max(self._heard[shard], number)
         self._said.extend(heard.said)
+        for at, (strategy, trace) in enumerate(heard.faults):
+            ns, index = heard.failed_at[at] if at < len(heard.failed_at) else (0, -1)
+            self._failed.append(Failed(strategy, trace, ns, index))
 
     def waits_for(self) -> tuple[int, ...]:
         """Shards whose strategies the next round waits for; none when its ticks are not there either."""
@@ -78,7 +93,8 @@ class Join:
         number, round_ = self._rounds.popleft()
         ticks = self._put_together(number, round_)
         said, self._said = self._said, []
-        return Ready(number, round_, ticks, said, missing)
+        failed, self._failed = self._failed, []
+        return Ready(number, round_, ticks, said, missing, failed)
 
     def _complete(self) -> bool:
         if not self._rounds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from engine.bus.cursor import Batch
 from engine.bus.lease import Lease
@@ -26,6 +26,13 @@ MOST_WAITING = 100_000
 
 LIVE_NS = 60 * NS
 """A shard whose clock is no further behind is live."""
+
+
+def heard_from(shard: Shard, told: int, said: Sequence[Said], now_ns: int) -> Heard:
+    """What is said of it behind the entry ``told``: its faults are told with that."""
+    faults, shard.faults = shard.faults, []
+    failed_at, shard.failed_at = shard.failed_at, []
+    return Heard(told, tuple(said), shard.settings.version, tuple(faults), now_ns, tuple(failed_at))
 
 
 class OwnedShard:
@@ -150,8 +157,7 @@ class OwnedShard:
             said += one
         number = waiting[-1][0]
         waiting.clear()
-        faults, shard.faults = shard.faults, []
-        heard = Heard(told, tuple(said), shard.settings.version, tuple(faults), self._frame.clock())
+        heard = heard_from(shard, told, said, self._frame.clock())
         publisher.put([(self._signals, number, encode(heard))])
 
     # --- what is kept ---

@@ -38,7 +38,9 @@ class Player:
         self._warm(round_.warming or ready.number <= self.decided)
         for listed in round_.listed:
             self.list(listed)
-        self._heard.take(ready.said)
+        self._heard.take(ready.said, ready.failed)
+        for name, trace in self._heard.take_failed():
+            self._desk.on_strategy_failed(name, trace)
         late = self._heard.take_late()
         if late:
             self._desk.on_context(late)

@@ -59,7 +59,7 @@ def _play(
 ) -> None:
     keys, address = Keys(config.bus.prefix), address_of(config.bus.url)
     player = Player(desk, heard)
-    intake = BusIntake(keys, config.bus.shards, player.play, desk.on_strategy_failed)
+    intake = BusIntake(keys, config.bus.shards, player.play)
     reader = BlockingReader(address, GROUP, worker, intake.sources(0), _lost)
     try:
         last_s = time.monotonic()

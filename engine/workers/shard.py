@@ -79,6 +79,8 @@ class Shard:
         """The last that were taken."""
         self.faults: list[tuple[str, str]] = []
         """(strategy, traceback) of those that failed; whoever tells of them empties it."""
+        self.failed_at: list[tuple[int, int]] = []
+        """The same of (ns, index) of the trigger at which each of them did; -1: a bar boundary."""
         self.ended = False
         """Nothing follows in this epoch of the market worker."""
         self.ticks = self.bars = self.losses = 0
@@ -240,7 +242,7 @@ class Shard:
         for signal in self.strategies.on_bars(table):
             index = self.indices[self._own[signal.symbol]]
             self._said.append(AtBar(table.ns, self._places[signal.source], index, signal))
-        self._note_faults()
+        self._note_faults(table.ns)
         if self._on_table is not None and not self._warming:
             self._on_table(table)
 
@@ -249,15 +251,16 @@ class Shard:
         signals = self.strategies.on_rise(row)
         if signals:
             self._said.append(AtRise(row.ns, self.indices[own], tuple(signals)))
-        self._note_faults()
+        self._note_faults(row.ns, self.indices[own])
 
-    def _note_faults(self) -> None:
+    def _note_faults(self, ns: int = 0, index: int = -1) -> None:
         faults = self.strategies.take_errors()
         if faults:
             for name, trace in faults:
                 for line in trace.splitlines():
                     log.error("%s: %s", name, line)
             self.faults += faults
+            self.failed_at += [(ns, index)] * len(faults)
             self.watch_rises()
 
     def _note_places(self) -> None:

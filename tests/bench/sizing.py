@@ -181,7 +181,7 @@ def _executed(config: Config, folder: Path, wired: list[Wired], heard: list[dict
 
     def play(desk: Desk) -> None:
         player = Player(desk, made[0])
-        intake = BusIntake(keys, config.bus.shards, player.play, desk.on_strategy_failed)
+        intake = BusIntake(keys, config.bus.shards, player.play)
         began = time.process_time()
         for (number, round_, parts), spoken in zip(wired, heard, strict=True):
             for shard, part in parts.items():

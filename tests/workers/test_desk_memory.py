@@ -45,7 +45,7 @@ class Executing:
             said=said,
         )
         self.player = Player(self.desk, made[0])
-        self._intake = BusIntake(_KEYS, config.bus.shards, self.player.play, lambda name, trace: None)
+        self._intake = BusIntake(_KEYS, config.bus.shards, self.player.play)
 
     def take(self, cut: Cut) -> None:
         for shard, part in cut.shards.items():
