@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import shutil
 import signal
 import sys
 import tempfile
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from console.cli.desk import config_options
 from console.cli.settings import configuration, state_dir
-from engine.errors import EngineBusyError
+from engine.errors import EngineBusyError, StoreError
 from engine.store.lock import StateLock, holder
+from engine.store.read import DATABASE
 
 if TYPE_CHECKING:
     from engine.workers.supervisor import Child
@@ -50,6 +52,8 @@ async def _run(arguments: argparse.Namespace, where: Path, url: str) -> int:
     try:
         server: list[Child] = []
         if not url:
+            if arguments.tape:
+                _begin_anew(where, folder / FOLDER)
             command, url = redis_command(folder / FOLDER)
             # A server that outlives us keeps the lock: two on the same files would spoil them.
             server.append(
@@ -64,6 +68,18 @@ async def _run(arguments: argparse.Namespace, where: Path, url: str) -> int:
         return await supervisor.run()
     finally:
         lock.release()
+
+
+def _begin_anew(where: Path, bus: Path) -> None:
+    """A tape is played from its start, whatever a run before has left of it on the bus. Raises StoreError."""
+    if (where / DATABASE).exists():
+        raise StoreError(f"{where} holds the journal of a live desk: choose another --state-dir")
+    try:
+        shutil.rmtree(bus)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise StoreError(f"cannot empty {bus}: {error.strerror}; choose another --state-dir") from None
 
 
 async def _locked(where: Path, folder: Path) -> StateLock:

@@ -73,7 +73,10 @@ def _play(
             elif time.monotonic() - last_s > PATIENCE_S:
                 waits = intake.join.waits_for()
                 missing = f"the strategies of shards {waits}" if waits else "rounds"
-                raise BusError(f"nothing of {missing} for {PATIENCE_S:g} s: see what the workers print")
+                why = "see what the workers print"
+                if not player.round:
+                    why += "; of a tape that was played there before, choose another bus.prefix"
+                raise BusError(f"nothing of {missing} for {PATIENCE_S:g} s: {why}")
             beat(player, intake)
     finally:
         reader.close()

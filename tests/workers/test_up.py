@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.cli import up
-from engine.errors import EngineBusyError
+from engine.errors import EngineBusyError, StoreError
 from engine.store.lock import StateLock
 
 
@@ -73,6 +73,20 @@ def test_a_terminal_that_is_gone_keeps_nobody_from_being_started_again(
 
     monkeypatch.setattr(sys, "stderr", Gone())
     up._tell("market ended")
+
+
+def test_a_tape_has_a_bus_of_its_own_from_the_start(tmp_path: Path) -> None:
+    """What a run before has read is trimmed there: the next one would wait for its first rounds."""
+    bus = tmp_path / "workers" / "redis"
+    (bus / "appendonlydir").mkdir(parents=True)
+    up._begin_anew(tmp_path, bus)
+    up._begin_anew(tmp_path, bus)
+    assert not bus.exists() and bus.parent.exists()
+    bus.mkdir()
+    (tmp_path / "tickdesk.db").touch()
+    with pytest.raises(StoreError, match="holds the journal of a live desk: choose another --state-dir"):
+        up._begin_anew(tmp_path, bus)
+    assert bus.exists()
 
 
 def test_each_worker_has_a_spare_that_ends_with_it_and_a_tape_has_none(tmp_path: Path) -> None:
