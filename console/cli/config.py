@@ -33,11 +33,17 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     shown = msgspec.to_builtins(config)
     shown["strategies"] = shown_settings(config.strategies)
-    shown["cache"]["redis_url"] = without_password(config.cache.redis_url)
-    jobs = config.automations.jobs
-    shown["automations"]["jobs"]["broker_url"] = without_password(jobs.broker_url)
-    print("\n".join(toml_lines(shown)))
+    print("\n".join(toml_lines(_without_passwords(shown))))
     return 0
+
+
+def _without_passwords(value: Any, name: str = "") -> Any:
+    """The same, with *** for the passwords in addresses."""
+    if isinstance(value, dict):
+        return {key: _without_passwords(each, str(key)) for key, each in value.items()}
+    if isinstance(value, str) and (name == "url" or name.endswith("_url")):
+        return without_password(value)
+    return value
 
 
 def _check(arguments: argparse.Namespace, config: Config) -> list[str]:

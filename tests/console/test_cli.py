@@ -184,10 +184,11 @@ def test_help_and_version_are_no_errors(capsys: Capture) -> None:
 # --- configuration -----------------------------------------------------------------------------------
 
 
-def test_config_show_shows_no_password(capsys: Capture) -> None:
-    assert call("config", "show", "--set", "cache.redis_url=redis://:s3cret@host:6379/0") == 0
+@pytest.mark.parametrize("key", ["cache.redis_url", "automations.jobs.broker_url", "bus.url"])
+def test_config_show_shows_no_password(capsys: Capture, key: str) -> None:
+    assert call("config", "show", "--set", f"{key}=redis://:s3cret@host:6379/0") == 0
     shown = capsys.readouterr().out
-    assert 'redis_url = "redis://:***@host:6379/0"' in shown and "s3cret" not in shown
+    assert f'{key.rpartition(".")[2]} = "redis://:***@host:6379/0"' in shown and "s3cret" not in shown
 
 
 def test_config_show_round_trips(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
