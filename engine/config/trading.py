@@ -210,7 +210,8 @@ class NotifyConfig(Section, frozen=True):
     """What the engine tells of itself: see ``[alarms]``."""
     quiet_hours: tuple[str, ...] = ()
     """Days and hours, UTC, as in ``mon-sun 22:00-06:00``: what is not critical is told in one message at
-    their end. Critical: a halt, a journal that cannot be written, a disk that is full, drift of a broker."""
+    their end, a daily report by itself. Critical: a halt, a journal that cannot be written, a disk that is
+    full, drift of a broker."""
     quiet_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
     """The same news is told again only after this long."""
 

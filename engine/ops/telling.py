@@ -87,7 +87,7 @@ class Telling:
         if message.whole:
             self._held_whole.append(message)
         else:
-            self._held.append(message)
+            self._held.append(_in_a_line(message))
             self._held_count += 1
         return False
 
@@ -102,7 +102,7 @@ class Telling:
         return due
 
     def _as_one(self) -> Message:
-        lines = [f"{one.title}: {one.text.splitlines()[0] if one.text else ''}" for one in self._held]
+        lines = [f"{one.title}: {one.text}" for one in self._held]
         lines = lines[-_LISTED:]
         level: Literal["info", "warning", "error"] = max(
             (one.level for one in self._held), key=("info", "warning", "error").index
@@ -118,9 +118,7 @@ class Telling:
         """What waits for the end of the quiet hours, to be kept; None: nothing does."""
         if not (self._held or self._held_whole):
             return None
-        # Of what is listed by its first line the others are not needed.
-        short = tuple(one._replace(text=one.text.partition("\n")[0]) for one in self._held)
-        return msgspec.to_builtins(_Held(self._held_count, short, tuple(self._held_whole)))
+        return msgspec.to_builtins(_Held(self._held_count, tuple(self._held), tuple(self._held_whole)))
 
     def take_up(self, kept: Any) -> None:
         """What an earlier run held, before anything of this one."""
@@ -134,3 +132,9 @@ class Telling:
         self._held.extendleft(reversed(known.messages[-HELD:]))
         self._held_whole.extendleft(reversed(known.whole[-HELD_WHOLE:]))
         self._held_count += max(known.count, len(known.messages))
+
+
+def _in_a_line(message: Message) -> Message:
+    """As it is listed: its first line, and how many more it has."""
+    first, *more = message.text.splitlines() or [""]
+    return message._replace(text=f"{first} (and {len(more)} more)" if more else first)

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import logging
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from engine.api.alert_protocol import SOURCE as ALERT
 from engine.automation.notification import Notifier
@@ -30,6 +33,8 @@ from engine.text import clean
 from engine.wiring.decimal_text import plain
 from engine.wiring.reconciliation import SOURCE as RECONCILIATION
 
+log = logging.getLogger("engine.notify")
+
 URLS = "TICKDESK_NOTIFY_URLS"
 BEAT_S = 1.0
 """Fills and alerts are gathered this often."""
@@ -42,6 +47,9 @@ AGAIN = "(sent again: it may have arrived before)"
 SOURCE = "notify"
 HELD = "notify:held"
 """Setting: what waits for the end of the quiet hours."""
+UNSENT = "notify:unsent"
+"""Setting: what no service had taken when the engine ended."""
+RESTARTED = "(of before the engine's restart; it may have arrived then)"
 KEEP_S = 5.0
 """It is kept at most this often."""
 _MOST = 64 * 1024
@@ -95,6 +103,7 @@ class Notifications:
         self._failing = False
         self._held_anew = False
         self._kept_s = -KEEP_S
+        self._sending: Message | None = None
 
     @property
     def waiting(self) -> int:
@@ -154,11 +163,28 @@ class Notifications:
     def take_up(self, settings: Mapping[str, object]) -> None:
         """``settings``: what was kept."""
         self._telling.take_up(settings.get(HELD))
+        try:
+            unsent = msgspec.convert(settings.get(UNSENT) or (), tuple[Message, ...])
+        except msgspec.ValidationError as error:
+            log.warning("what was not sent before is not understood, and forgotten: %s", error)
+            unsent = ()
+        for message in unsent[-WAITING:]:
+            self._push(message._replace(text=f"{message.text.removesuffix(RESTARTED).rstrip()}\n{RESTARTED}"))
+        if unsent:
+            self._keep(UNSENT, None)
 
     def _keep_held(self) -> None:
         if self._held_anew:
             self._held_anew, self._kept_s = False, self._timer()
             self._keep(HELD, self._telling.held())
+
+    def _keep_unsent(self) -> None:
+        """For the next start: a line that is down for both of them loses no halt."""
+        sending = () if self._sending is None else (self._sending,)
+        waiting = [one.message for _, one in self._later] + [one.message for one in self._messages]
+        unsent = (*sending, *waiting)
+        if unsent:
+            self._keep(UNSENT, msgspec.to_builtins(unsent[-WAITING:]))
 
     def operation(self, told: Told) -> None:
         """What the engine tells of itself."""
@@ -209,6 +235,7 @@ class Notifications:
         finally:
             self.look()  # what came in the last moment may have to be held, too
             self._keep_held()
+            self._keep_unsent()
             self._notifier.close()
 
     async def _look_on(self) -> None:
@@ -233,8 +260,10 @@ class Notifications:
             text, self._left_out = f"{text}\n({self._left_out} earlier messages were left out)", 0
         if sending.failures:
             text = f"{text}\n{AGAIN}"
+        self._sending = sending.message
         # One by one: whoever has taken it is not told again because another has not.
         errors = await asyncio.gather(*(self._sent(url, sending.message, text) for url in sending.urls))
+        self._sending = None
         failed = tuple(url for url, error in zip(sending.urls, errors, strict=True) if error is not None)
         if not failed:
             self._failing = False

@@ -19,7 +19,7 @@ from engine.errors import ConfigError
 from engine.events import NS, Alert, Fill, RiskChange, RiskState, Side
 from engine.ops import alarms
 from engine.wiring import notifications
-from engine.wiring.notifications import AGAIN, AGAIN_S, LISTED, URLS, WAITING, Notifications
+from engine.wiring.notifications import AGAIN, AGAIN_S, LISTED, RESTARTED, URLS, WAITING, Notifications
 from tests.wiring.hook import Hook, serving, until
 
 pytest.importorskip("apprise", reason="tickdesk[notify] is not installed")
@@ -206,6 +206,36 @@ async def test_a_restart_in_quiet_hours_loses_nothing_that_they_hold() -> None:
             ("tickdesk: daily report 2023-11-13", "Net P&L: 5.00 USD\nFees: 1.00", "info"),
         ]
     assert after.kept == {notifications.HELD: None}, "what was told is not told at the next start"
+
+
+async def test_a_restart_while_no_service_answers_loses_no_halt() -> None:
+    async with running(quiet_s=0.0) as before:
+        assert before.hook is not None
+        before.hook.answers = [500, "hang"]
+        before.told.on_event(halted("first"))
+        await until(lambda: before.told._later)
+        before.told.on_event(halted("second"))
+        await until(lambda: len(before.messages) == 2)
+        before.told.on_event(halted("third"))
+        before.told.on_event(fill(1))  # gathered by nobody yet
+    kept = dict(before.kept)
+    async with running() as after:
+        after.kept |= kept
+        after.told.take_up(kept)
+        await until(lambda: len(after.messages) == 4)
+        texts = [text for _, text, _ in after.messages]
+        assert [text.partition("risk: ")[2].partition("\n")[0] for text in texts[:3]] == [
+            *("second", "first", "third")
+        ]
+        assert texts[3].startswith("buy 0.5 sim:A-USD")
+        assert all(text.endswith(f"\n{RESTARTED}") for text in texts)
+    assert after.kept == {notifications.UNSENT: None}, "it is told once"
+
+
+async def test_what_was_kept_and_is_not_understood_is_forgotten() -> None:
+    async with running() as told:
+        told.told.take_up({notifications.UNSENT: [["no message"]], notifications.HELD: 5})
+        assert not told.told.waiting
 
 
 async def test_what_is_switched_off_is_not_told() -> None:
