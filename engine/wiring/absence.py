@@ -19,6 +19,8 @@ from engine.wiring.trading import Trading
 
 LAST = "desk:last"
 """Name of the setting that keeps when the desk was last alive, and at which prices."""
+BEHIND_NS = 5 * NS
+"""A clock that was set back by less is not worth a word."""
 _LISTED = 10
 SOURCE = "restart"
 
@@ -68,13 +70,16 @@ class Absence:
             told = held | self._ordered().keys()
             prices = {symbol: _number(mark) for symbol, mark in marks.items() if symbol in told}
             self._marks = {symbol: price for symbol, price in prices.items() if price > 0}
+        behind = last_ns - now_ns > BEHIND_NS
         said = [f"off for {_span(now_ns - last_ns)}"] if now_ns > last_ns else ["started again"]
+        if behind:
+            said = [f"the clock is {_span(last_ns - now_ns)} behind what was written last: check it"]
         resting, expired, canceled = self._taken_up(now_ns)
         for what, orders in (("rest again", resting), ("expired", expired), ("canceled", canceled)):
             if orders:
                 said.append(f"{len(orders)} {what}: {_listed(orders)}")
-        if len(said) > 1 or held or notes:
-            self._say("; ".join([*said, *notes]), now_ns)
+        if len(said) > 1 or held or notes or behind:
+            self._say("; ".join([*said, *notes]), now_ns, "warning" if behind else "info")
 
     def _taken_up(self, now_ns: int) -> tuple[list[Order], list[Order], list[Order]]:
         """(those that go on resting, those whose time is over, those that this start canceled).
@@ -117,8 +122,8 @@ class Absence:
         """Something else that this start found."""
         self._say(text, self._since_ns)
 
-    def _say(self, text: str, ns: int) -> None:
-        self._commit((Alert("info", SOURCE, clean(text, 600), ns),), lambda: None)
+    def _say(self, text: str, ns: int, level: str = "info") -> None:
+        self._commit((Alert(level, SOURCE, clean(text, 600), ns),), lambda: None)
 
 
 def _listed(orders: Sequence[Order]) -> str:

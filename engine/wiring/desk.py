@@ -417,6 +417,7 @@ class Desk:
             self.intake.add_symbol(symbol, float(price))
         self.trading.fold(kept)
         self.trading.gate.not_after(now_ns)
+        self.trading.watch.not_after(now_ns)
         self.trading.limits.settle(now_ns)
         for order in self.trading.blotter.open_orders():
             near = order.price or order.stop_price or order.request.decision_price or 1.0

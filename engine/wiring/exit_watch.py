@@ -81,6 +81,8 @@ class ExitWatch:
         """By symbol, of which position the kernel follows the best price: when it was opened."""
         self._watched: dict[str, tuple[_Armed, bool]] = {}
         """By symbol: what the kernel was last told to watch, with the target or without."""
+        self._ahead: dict[str, tuple[int, int]] = {}
+        """By symbol, of which position (when it was opened) that is later than it can be, and by how much."""
         self._marked_of: Sequence[Position] = ()
         self._marked_symbols: list[str] = []
         self._marked: list[Instrument | None] = []
@@ -228,7 +230,7 @@ class ExitWatch:
         if armed is None or armed.leave_ns is None or now_ns < armed.leave_ns:
             return None
         limit = self._exits.distances(symbol).holding_ns
-        held = now_ns - armed.position.opened_ns
+        held = now_ns - armed.leave_ns + limit
         return Crossed(Purpose.TIME_EXIT, f"held {held / NS:.1f} s, limit {limit / NS:g} s")
 
     def levels(self, symbol: str) -> Levels | None:
@@ -264,7 +266,7 @@ class ExitWatch:
             stop, target = self._exits.levels(position, instrument)
             below, above = sorted((float(stop), float(target)))
             trails = bool(self._exits.distances(symbol).trail)
-            leave_ns = self._exits.leave_ns(position)
+            leave_ns = self._leave_ns(position)
             covers = self._own.covers(symbol, position.quantity)
             armed = self._armed[symbol] = _Armed(
                 *(position, instrument, stop, target, below, above, trails, leave_ns, covers),
@@ -272,7 +274,22 @@ class ExitWatch:
             )
         return armed
 
+    def _leave_ns(self, position: Position) -> int | None:
+        leave_ns = self._exits.leave_ns(position)
+        opened_ns, ahead_ns = self._ahead.get(position.symbol, (0, 0))
+        return leave_ns if leave_ns is None or opened_ns != position.opened_ns else leave_ns - ahead_ns
+
     # --- a restart ---
+
+    def not_after(self, now_ns: int) -> None:
+        """Once the journal is folded: what was opened later than that was opened by a clock that was ahead,
+        and is held since now. None is held for as long as that clock was ahead."""
+        self._ahead = {
+            position.symbol: (position.opened_ns, position.opened_ns - now_ns)
+            for position in self._ledger.positions()
+            if position.opened_ns > now_ns
+        }
+        self._armed.clear()
 
     def trailing(self) -> dict[str, tuple[int, float]]:
         """(when opened, best price since) of each open position, JSON-able: what fills do not tell."""

@@ -8,6 +8,7 @@ from itertools import accumulate
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine.config import ExitsConfig, FeaturesConfig, load
 from engine.errors import ConfigError
@@ -237,6 +238,25 @@ def test_a_restart_takes_the_best_price_up_again() -> None:
         levels = again(market, other).desk.trading.watch.levels(A)
         assert levels is not None and levels.trailing is not None
         assert abs(levels.trailing - entry * Decimal("0.99")) <= Decimal("0.01")
+
+
+def test_a_position_that_an_earlier_clock_dated_ahead_is_left_in_time() -> None:
+    market = opened(overrides=HELD_3_S)
+    day_ns = 86_400 * NS
+    journal = [replace(event, ns=event.ns + day_ns) for event in market.bench.journal]
+    later = Market(overrides=HELD_3_S)
+    now_ns = START_NS + int(later.at_s * NS)
+    later.desk.restore(journal, now_ns)
+    told = [event for event in later.bench.journal if isinstance(event, Alert)]
+    assert [(one.level, one.source) for one in told] == [("warning", "restart")]
+    assert told[0].text.endswith(" h behind what was written last: check it")
+    while later.desk.now_ns < now_ns + 2.5 * NS:
+        later.tick()
+    assert later.purposes() == [] and later.held == market.held
+    for _ in range(15):
+        later.tick()
+    assert later.purposes() == [Purpose.TIME_EXIT] and later.held == 0
+    assert reason(later).startswith("held 3.")
 
 
 @pytest.mark.parametrize("known", [True, False])
