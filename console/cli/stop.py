@@ -41,9 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
             pid = holder(where)
             if pid is None:
                 raise
-            raise LinkError(
-                f"the engine (pid {pid}) does not answer: `kill -9 {pid}` loses no fill"
-            ) from error
+            # Of a topology it would be started again.
+            ends = f"`kill {topology}` ends all workers" if topology else f"`kill -9 {pid}` loses no fill"
+            raise LinkError(f"the engine (pid {pid}) does not answer: {ends}") from error
         time.sleep(0.05)
     print(reply.text)
     deadline = time.monotonic() + WAIT_S

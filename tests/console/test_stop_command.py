@@ -12,6 +12,7 @@ import pytest
 
 from console.cli import main, stop
 from engine.api.protocol import Reply
+from engine.errors import LinkError
 from engine.store.lock import StateLock, holder, holds
 from tests.conftest import ROOT
 
@@ -88,6 +89,19 @@ def test_the_workers_of_a_topology_have_ended_too(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(stop.time, "sleep", sleep)
     assert asked(tmp_path) == 0
     assert len(looks) == 3 and holder(workers) is None
+
+
+def test_one_that_does_not_answer_is_killed_with_who_would_start_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ask(*_: object) -> Reply:
+        raise LinkError("no answer")
+
+    monkeypatch.setattr(stop, "ask", ask)
+    with starting(tmp_path) as engine:
+        assert asked(tmp_path) == 4 and f"`kill -9 {engine.pid}`" in capsys.readouterr().err
+        with starting(tmp_path / "workers") as topology:
+            assert asked(tmp_path) == 4 and f"`kill {topology.pid}` ends all" in capsys.readouterr().err
 
 
 def test_a_topology_that_does_not_end_is_told_of(
