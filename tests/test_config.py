@@ -180,6 +180,12 @@ def test_what_is_not_finite_is_refused_by_name_also_in_a_strategy_and_a_file(
         load(file, environ={})
 
 
+def test_a_byte_order_mark_is_none_of_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text("[risk]\nstale_data_s = 2\n", encoding="utf-8-sig")
+    assert load(file, environ={}).risk.stale_data_s == 2
+
+
 @pytest.mark.parametrize("content", ["[risk]\nstale_data_s = 1" + "0" * 5000, "v = " + "[" * 5000])
 def test_a_file_that_toml_chokes_on_is_refused_in_one_line(content: str, tmp_path: Path) -> None:
     file = tmp_path / "c.toml"

@@ -129,7 +129,7 @@ def _with_table(raw: dict[str, Any], error: msgspec.ValidationError) -> str:
 def _read_file(path: Path | None) -> dict[str, Any]:
     where = path or default_path()
     try:
-        return tomllib.loads(where.read_text(encoding="utf-8"))
+        return tomllib.loads(where.read_text(encoding="utf-8-sig"))  # some editors begin with a mark
     except FileNotFoundError:
         if path is None:
             return {}
