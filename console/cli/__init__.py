@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -14,12 +15,17 @@ from console.crash_log import write_down
 from engine.config import default_state_dir
 from engine.errors import ConfigError, InternalError, TickdeskError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (0 done, 1 failed, 2 usage, 3 engine busy, 4 no engine)."""
     arguments = parse(argv)
     try:
-        return int(arguments.run(arguments))
+        code = int(arguments.run(arguments))
+        if sys.stdout is not None:  # it is closed: nobody wants to read it
+            sys.stdout.flush()
+        return code
     except TickdeskError as error:
         print(f"tickdesk: {error}", file=sys.stderr)
         return error.exit_code
@@ -34,6 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             gone = "the folder that you are in was removed: go to another, or name files from the root"
             print(f"tickdesk: {gone}", file=sys.stderr)
             return ConfigError.exit_code
+        if isinstance(error, OSError) and error.errno in _FULL:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            print(f"tickdesk: cannot write: {error.strerror}; make room", file=sys.stderr)
+            return 1
         failure = InternalError(write_down(error, _state_dir(arguments)), error)
         print(f"tickdesk: {failure}", file=sys.stderr)
         return failure.exit_code

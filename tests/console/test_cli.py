@@ -422,6 +422,21 @@ def test_a_pipe_that_closes_early_is_no_error(monkeypatch: pytest.MonkeyPatch) -
         assert main(["config", "show"]) == 0
 
 
+@pytest.mark.parametrize("command", [["config", "show"], ["config", "check"]])
+def test_output_that_finds_no_room_is_told_in_one_line(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(command) == 1
+    assert capfd.readouterr().err == "tickdesk: cannot write: No space left on device; make room\n"
+
+
+def test_output_that_nobody_wants(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["config", "check"]) == 0
+
+
 # --- tapes ---------------------------------------------------------------------------------------------
 
 
