@@ -161,21 +161,26 @@ class Reader:
         rows = self._rows("SELECT seq, body FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
         return [(int(row[0]), decode_journal(row[1])) for row in rows]
 
-    def bodies(self, *kinds: type[JournalEvent]) -> Iterator[str]:
+    def bodies(self, *kinds: type[JournalEvent], up_to: int = _END) -> Iterator[str]:
         """The journal's events of these kinds as they are stored (JSON), in order of sequence."""
         names = [kind.__name__ for kind in kinds]
         query = (
-            f"SELECT seq, body FROM journal WHERE seq > ? AND kind IN ({', '.join('?' * len(names))}) "  # noqa: S608
-            f"ORDER BY seq LIMIT {_PAGE}"
+            "SELECT seq, body FROM journal WHERE seq > ? AND seq <= ? "  # noqa: S608
+            f"AND kind IN ({', '.join('?' * len(names))}) ORDER BY seq LIMIT {_PAGE}"
         )
         seq = 0
-        while rows := self._rows(query, seq, *names):
+        while rows := self._rows(query, seq, up_to, *names):
             yield from (body for _, body in rows)
             seq = rows[-1][0]
 
     def last_seq(self) -> int:
         """0 when nothing was ever committed."""
         return int(self._rows("SELECT COALESCE(MAX(seq), 0) FROM journal")[0][0])
+
+    def last_seq_before(self, ns: int) -> int:
+        """Of the last event that is dated before ``ns``; 0: none is."""
+        rows = self._rows("SELECT seq FROM journal WHERE ns < ? ORDER BY seq DESC LIMIT 1", ns)
+        return int(rows[0][0]) if rows else 0
 
     def opportunity(self, opportunity_id: str) -> Opportunity | None:
         rows = self._rows("SELECT body FROM opportunities WHERE opportunity_id = ?", opportunity_id)

@@ -22,6 +22,7 @@ from engine.events import (
 )
 from engine.execution.order import PAPER
 from engine.portfolio.books import Books
+from engine.portfolio.day import DAY_NS
 from engine.portfolio.exact import ZERO, add, multiply, subtract
 from engine.portfolio.report.day import Happening
 from engine.portfolio.slippage import Slippage
@@ -46,6 +47,8 @@ class DayFold:
         """Orders that may fill, and what is left of them."""
         self._events: Iterator[JournalEvent] = iter(())
         self._first: JournalEvent | None = None
+        self._lasts = until_ns < begin_ns + DAY_NS
+        """The day is not over: nothing can be of after it."""
         self.fills = self.rejected = self.left_out = 0
         self.traded: dict[str, Decimal] = {}
         """Notional by currency."""
@@ -55,11 +58,15 @@ class DayFold:
         self.denied: Counter[str] = Counter()
 
     def before(self, reader: Reader) -> None:
-        """Fold what was before the day. Raises OrderError where the journal contradicts itself."""
+        """Fold what was before the day. Raises OrderError where the journal contradicts itself.
+
+        What is dated after the day, and yet followed by what is not, was written by a clock that was ahead.
+        """
         kinds = (OrderEvent, OrderChange, Fill, Funding, RiskChange, LimitChange)
-        self._events = (decode_journal(body) for body in reader.bodies(*kinds))
+        last = reader.last_seq() if self._lasts else reader.last_seq_before(self._until_ns)
+        self._events = (decode_journal(body) for body in reader.bodies(*kinds, up_to=last))
         for event in self._events:
-            if event.ns >= self._begin_ns:
+            if self._begin_ns <= event.ns < self._until_ns:
                 self._first = event
                 return
             self._fold(event)
@@ -72,8 +79,6 @@ class DayFold:
             self._see(event)
 
     def _see(self, event: JournalEvent) -> None:
-        if event.ns >= self._until_ns:
-            return
         if isinstance(event, Fill):
             self._count(event)
         elif isinstance(event, OrderEvent):

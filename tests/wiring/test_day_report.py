@@ -182,6 +182,25 @@ def test_a_day_without_anything(state_dir: Path) -> None:
     assert "Round trips" in as_text(report) and "<svg" not in as_html(report)
 
 
+def test_what_a_clock_that_was_ahead_has_dated_was_before_what_follows(tmp_path: Path) -> None:
+    """Bought 2 by a clock that was three days ahead, sold on the day; then by one that was ahead again."""
+    store = Store(tmp_path / DATABASE)
+    store.start()
+    ahead, nine = T0 + 3 * DAY_NS, T0 + 9 * HOUR
+    for n, side, price, ns in (
+        (1, Side.BUY, "100", ahead),
+        (2, Side.SELL, "110", nine),
+        (3, Side.BUY, "110", ahead + HOUR),
+    ):
+        store.commit_now([*order(n, A, side, "2", ns, "", "trend"), fill(n, A, side, "2", price, ns)])
+    assert store.close()
+    so_far = day_report(tmp_path, DAY, ACCOUNT, nine + HOUR)
+    assert (so_far.equity_start, so_far.equity_end, so_far.fills) == ("9999.00", "10017.00", 2)
+    over = day_report(tmp_path, DAY, ACCOUNT, NOW)
+    assert (over.equity_start, over.equity_end, over.fills) == ("9999.00", "10018.00", 1)
+    assert day_report(tmp_path, date(2025, 3, 3), ACCOUNT, NOW).equity_end == "10000.00"
+
+
 def test_an_order_that_grew_keeps_its_strategy(tmp_path: Path) -> None:
     store = Store(tmp_path / DATABASE)
     store.start()
