@@ -26,6 +26,8 @@ FIRST_PAUSE_S, MOST_PAUSE_S = 0.2, 5.0
 """Before a child that ended is started again: doubling, from the start again after a minute."""
 ASIDE_S = 1.0
 """How often it is looked which processors desks have for themselves."""
+SAME_S = 0.3
+"""Signals within so long of the first are one wish: ``make`` passes on what its group has had, too."""
 SPARE_PAUSE_S = 1.0
 """Where another one stands by, that one goes on first."""
 SOUND_S = 60.0
@@ -82,11 +84,15 @@ class Supervisor:
         self._children = children
         self._tell = tell
         self._stopping = asyncio.Event()
+        self._stopped_s: float | None = None
         self._code = 0
 
     def stop(self) -> None:
-        """End all, in order; a second call ends them at once."""
-        if self._stopping.is_set():
+        """End all, in order; a second call ends them at once, unless it comes together with the first."""
+        now_s = time.monotonic()
+        if self._stopped_s is None:
+            self._stopped_s = now_s
+        elif now_s - self._stopped_s > SAME_S:
             for child in self._children:
                 if child.process is not None and child.process.returncode is None:
                     child.process.kill()

@@ -77,6 +77,21 @@ async def test_who_works_and_who_stands_by_for_it_are_ended_together_and_the_lat
     assert _log()[3:] == ["ended-spare", "ended-desk", "ended-base"]  # none waited for the other's end
 
 
+@pytest.mark.parametrize("same_s", [60.0, -1.0])
+async def test_only_a_second_wish_to_end_ends_all_at_once(
+    same_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "SAME_S", same_s)
+    kept = Supervisor([_child("desk", _FOREVER)], lambda text: None)
+    running = asyncio.create_task(kept.run())
+    await _until(1)
+    kept.stop()
+    kept.stop()
+    async with asyncio.timeout(10):
+        assert await running == 0
+    assert ("ended-desk" in _log()) == (same_s > 0)
+
+
 async def test_who_fails_is_started_again() -> None:
     told: list[str] = []
     kept = Supervisor([_child("desk", "echo up >> log; exit 3", told=True)], told.append)
