@@ -48,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(reply.text)
     deadline = time.monotonic() + WAIT_S
     socket = socket_path(where)
-    while socket.exists():
+    # Of a directory that was moved meanwhile, its engine finds the socket no more, and leaves it.
+    while socket.exists() and holder(where) is not None:
         if time.monotonic() > deadline:
             raise LinkError(f"the engine still runs after {WAIT_S:.0f} s: see {where / 'engine.log'}")
         time.sleep(0.05)

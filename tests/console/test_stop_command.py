@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from console.cli import main, stop
+from engine.api.address import socket_path
 from engine.api.protocol import Reply
 from engine.errors import LinkError
 from engine.store.lock import StateLock, holder, holds
@@ -54,6 +55,17 @@ def test_an_engine_that_starts_is_ended(tmp_path: Path, capsys: pytest.CaptureFi
         assert process.wait(10) == -15
     assert f"(pid {process.pid}) was starting: ended" in capsys.readouterr().out
     assert asked(tmp_path) == 4 and "no engine runs" in capsys.readouterr().err
+
+
+def test_one_that_has_ended_and_left_its_socket_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stop, "ask", lambda *args: Reply(True, "engine stops"))
+    monkeypatch.setattr(stop, "WAIT_S", 0.0)
+    socket_path(tmp_path).touch()
+    assert asked(tmp_path) == 0
+    with starting(tmp_path):
+        assert asked(tmp_path) == 4 and "still runs" in capsys.readouterr().err
 
 
 def test_who_would_start_it_again_is_ended(tmp_path: Path) -> None:
