@@ -299,9 +299,9 @@ def test_link_lost(compare_pictures: Compare) -> None:
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
-        app.paint()
+        await drawn(app, pilot)
         app.link_changed(app.view, LinkState.LOST, "connection reset")
-        await pilot.pause()
+        await drawn(app, pilot)
 
     compare_pictures(app, (200, 50), prepare)
 
