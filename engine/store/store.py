@@ -249,6 +249,7 @@ class Store:
     def _main(self, opened: list[StoreError | None], ready: threading.Event) -> None:
         try:
             connection, state = opening.open_database(self.path, durable=self.durable)
+            self._file = None if self.path is None else self.path.stat()
         except Exception as error:
             if not isinstance(error, StoreError):  # our own bug: who waits for us must hear of it
                 _log.exception("the database could not be opened")
@@ -259,7 +260,6 @@ class Store:
             ready.set()
             return
         _, self.last_seq, self._settings, self.repaired = state
-        self._file = None if self.path is None else self.path.stat()
         opened.append(None)
         ready.set()
         try:

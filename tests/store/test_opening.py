@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import StoreError
-from engine.store import schema
+from engine.store import opening, schema
 from engine.store.store import Store
 from tests.store import samples
 
@@ -43,6 +43,20 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"not a database at all, and long enough to be looked at" * 100)
     assert "damaged" in refusal(path)
     assert path.read_bytes().startswith(b"not a database")
+
+
+def test_a_database_that_is_removed_while_it_is_opened_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_database = opening.open_database
+
+    def opened(where: Path, *, durable: bool) -> object:
+        found = open_database(where, durable=durable)
+        where.unlink()
+        return found
+
+    monkeypatch.setattr(opening, "open_database", opened)
+    assert "cannot open" in refusal(path)
 
 
 def test_overwritten_pages_are_refused(path: Path) -> None:
