@@ -31,6 +31,7 @@ from engine.config import Config
 from engine.errors import BusError, TickdeskError
 from engine.processor import step_aside
 from engine.text import clean
+from engine.wiring.end_signals import SAME_S
 from engine.wiring.end_tasks import end_tasks
 from engine.workers.place import worker_name
 
@@ -109,6 +110,7 @@ class Worker:
         self._told_aside = False
         self._stages = stages
         self._stopping = asyncio.Event()
+        self._stopped_s = 0.0
         self._since_ns = frame.clock()
         self._agreed = agreed(frame.config)
         self._cpu_s, self._beaten_s = time.process_time(), time.monotonic()
@@ -131,11 +133,15 @@ class Worker:
         return 0
 
     def stop(self, who: str) -> None:
-        """End in order; a second call ends at once."""
+        """End in order; a second call ends at once, unless it comes together with the first."""
+        now_s = time.monotonic()
         if self._stopping.is_set():
+            if now_s - self._stopped_s <= SAME_S:
+                return
             log.warning("second stop (%s): ending at once", who)
             os._exit(1)
         log.info("stopping", extra={"fields": {"who": who}})
+        self._stopped_s = now_s
         self._told()
         self._stopping.set()
 
