@@ -71,7 +71,9 @@ class Beside:
             _ = self.sources
 
     async def close(self) -> None:
-        """Before the store, in which the sources leave what they spent."""
+        """Before the store, in which the sources leave what they spent, and notifications what none took."""
+        if self.notifications is not None:  # brokers were still heard when it ended
+            self.notifications.keep()
         if "sources" in self.__dict__:
             await self.sources.close()
 

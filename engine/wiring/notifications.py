@@ -48,7 +48,7 @@ SOURCE = "notify"
 HELD = "notify:held"
 """Setting: what waits for the end of the quiet hours."""
 UNSENT = "notify:unsent"
-"""Setting: what no service had taken when the engine ended."""
+"""Setting: what no service has taken."""
 RESTARTED = "(of before the engine's restart; it may have arrived then)"
 KEEP_S = 5.0
 """It is kept at most this often."""
@@ -103,7 +103,9 @@ class Notifications:
         self._failing = False
         self._held_anew = False
         self._kept_s = -KEEP_S
-        self._sending: Message | None = None
+        self._sending: _Sending | None = None
+        self._unsent: object = None
+        """As it was kept last."""
 
     @property
     def waiting(self) -> int:
@@ -159,32 +161,39 @@ class Notifications:
                 self._queue(sending)
         if now_s - self._kept_s >= KEEP_S:
             self._keep_held()
+            self._keep_unsent(_is_owed)
 
     def take_up(self, settings: Mapping[str, object]) -> None:
         """``settings``: what was kept."""
         self._telling.take_up(settings.get(HELD))
+        self._unsent = settings.get(UNSENT)
         try:
-            unsent = msgspec.convert(settings.get(UNSENT) or (), tuple[Message, ...])
+            unsent = msgspec.convert(self._unsent or (), tuple[Message, ...])
         except msgspec.ValidationError as error:
             log.warning("what was not sent before is not understood, and forgotten: %s", error)
             unsent = ()
         for message in unsent[-WAITING:]:
             self._push(message._replace(text=f"{message.text.removesuffix(RESTARTED).rstrip()}\n{RESTARTED}"))
-        if unsent:
-            self._keep(UNSENT, None)
+
+    def keep(self) -> None:
+        """The engine ends: what came in the last moment may have to be held, or sent later, too."""
+        self.look()
+        self._keep_held()
+        self._keep_unsent(lambda sending: True)
 
     def _keep_held(self) -> None:
         if self._held_anew:
             self._held_anew, self._kept_s = False, self._timer()
             self._keep(HELD, self._telling.held())
 
-    def _keep_unsent(self) -> None:
-        """For the next start: a line that is down for both of them loses no halt."""
+    def _keep_unsent(self, which: Callable[[_Sending], bool]) -> None:
+        """For the next start: a line that is down until then loses no halt, however the engine ends."""
         sending = () if self._sending is None else (self._sending,)
-        waiting = [one.message for _, one in self._later] + [one.message for one in self._messages]
-        unsent = (*sending, *waiting)
-        if unsent:
-            self._keep(UNSENT, msgspec.to_builtins(unsent[-WAITING:]))
+        waiting = (*sending, *(one for _, one in self._later), *self._messages)
+        unsent = msgspec.to_builtins([one.message for one in waiting if which(one)][-WAITING:]) or None
+        if unsent != self._unsent:
+            self._unsent, self._kept_s = unsent, self._timer()
+            self._keep(UNSENT, unsent)
 
     def operation(self, told: Told) -> None:
         """What the engine tells of itself."""
@@ -233,9 +242,7 @@ class Notifications:
                 tasks.create_task(self._look_on())
                 tasks.create_task(self._send_all())
         finally:
-            self.look()  # what came in the last moment may have to be held, too
-            self._keep_held()
-            self._keep_unsent()
+            self.keep()
             self._notifier.close()
 
     async def _look_on(self) -> None:
@@ -260,7 +267,7 @@ class Notifications:
             text, self._left_out = f"{text}\n({self._left_out} earlier messages were left out)", 0
         if sending.failures:
             text = f"{text}\n{AGAIN}"
-        self._sending = sending.message
+        self._sending = sending
         # One by one: whoever has taken it is not told again because another has not.
         errors = await asyncio.gather(*(self._sent(url, sending.message, text) for url in sending.urls))
         self._sending = None
@@ -297,6 +304,11 @@ def _loosened(event: RiskChange) -> bool:
     return event.state is RiskState.ACTIVE or (
         event.state is RiskState.REDUCING and event.previous is RiskState.HALTED
     )
+
+
+def _is_owed(sending: _Sending) -> bool:
+    """A service did not take it, or has not since the restart."""
+    return sending.failures > 0 or sending.message.text.endswith(RESTARTED)
 
 
 def _can_wait(sending: _Sending) -> bool:

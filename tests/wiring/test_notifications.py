@@ -229,7 +229,36 @@ async def test_a_restart_while_no_service_answers_loses_no_halt() -> None:
         ]
         assert texts[3].startswith("buy 0.5 sim:A-USD")
         assert all(text.endswith(f"\n{RESTARTED}") for text in texts)
+        await until(lambda: after.told._sending is None)
     assert after.kept == {notifications.UNSENT: None}, "it is told once"
+
+
+async def test_a_kill_while_no_service_answers_loses_no_halt() -> None:
+    """What it had to say is kept from when it failed until it is taken, at the next start, too."""
+    async with running(quiet_s=0.0) as before:
+        assert before.hook is not None
+        before.hook.answers = [500, "hang"]
+        before.told.on_event(halted("first"))
+        await until(lambda: before.told._later)
+        before.now += notifications.KEEP_S
+        before.told.look()
+        killed = dict(before.kept)
+    async with running() as after:
+        assert after.hook is not None
+        after.hook.answers = ["hang"]
+        after.kept |= killed
+        after.told.take_up(killed)
+        await until(lambda: after.messages)
+        after.told.look()
+        assert str(after.kept[notifications.UNSENT]).count("first") == 1, "nobody has taken it yet"
+
+
+async def test_what_comes_when_it_has_ended_is_kept() -> None:
+    async with running() as told:
+        await asyncio.sleep(0)
+    told.told.on_event(halted("last"))
+    told.told.keep()
+    assert "last" in str(told.kept[notifications.UNSENT])
 
 
 async def test_what_was_kept_and_is_not_understood_is_forgotten() -> None:
