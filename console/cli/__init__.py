@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output went away (`tickdesk replay … | head`): not an error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
     except KeyboardInterrupt:
         return 130
@@ -41,12 +41,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"tickdesk: {gone}", file=sys.stderr)
             return ConfigError.exit_code
         if isinstance(error, OSError) and error.errno in _FULL:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             print(f"tickdesk: cannot write: {error.strerror}; make room", file=sys.stderr)
             return 1
         failure = InternalError(write_down(error, _state_dir(arguments)), error)
         print(f"tickdesk: {failure}", file=sys.stderr)
         return failure.exit_code
+
+
+def _drop_output() -> None:
+    """What could not be written is not tried again at the end."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_somewhere() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gzip
 import logging
 import os
@@ -429,6 +430,18 @@ def test_output_that_finds_no_room_is_told_in_one_line(
     with Path("/dev/full").open("w") as full:
         monkeypatch.setattr(sys, "stdout", full)
         assert main(command) == 1
+    assert capfd.readouterr().err == "tickdesk: cannot write: No space left on device; make room\n"
+
+
+def test_a_full_disk_without_any_output_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def show(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(cli, "parse", lambda argv: argparse.Namespace(run=show))
+    assert main(["config", "show"]) == 1
     assert capfd.readouterr().err == "tickdesk: cannot write: No space left on device; make room\n"
 
 
