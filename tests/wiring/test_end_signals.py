@@ -53,10 +53,8 @@ def test_the_deadline_goes_from_the_first_signal(held_up: subprocess.Popen[str])
 
 def test_signals_that_come_together_are_one(held_up: subprocess.Popen[str]) -> None:
     began = time.monotonic()
-    held_up.send_signal(signal.SIGTERM)
-    time.sleep(0.02)
-    held_up.send_signal(signal.SIGTERM)
-    held_up.send_signal(signal.SIGINT)
+    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+        held_up.send_signal(number)
     assert held_up.wait(10) == 1 and time.monotonic() - began > 0.7  # by its deadline
 
 
