@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,8 @@ from engine.store.lock import holder
 if TYPE_CHECKING:
     from console.tapes import Tapes
 
-JOIN_S = 30.0
-"""How long an engine that somebody else has just started may take to answer."""
+JOIN_S = 90.0
+"""How long an engine that somebody else has just started may take to answer: it may have to compile first."""
 GONE_S = 0.5
 """Without a holder for so long, there is none: one that has just locked says a moment later who it is."""
 
@@ -92,9 +93,8 @@ def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> 
     require_looks(arguments, config)
     keys = key_map(arguments, config)
     running = answers(socket_path(where))
-    if running and arguments.overrides:
-        note = "the engine that runs keeps its own configuration; `tickdesk stop` it, then --set"
-        print(f"tickdesk: {note}", file=sys.stderr)
+    if running:
+        _tell_of_overrides(arguments)
     if running and arguments.tape:
         raise ConfigError(
             f"an engine already runs for {where}: `tickdesk stop` it, or choose another --state-dir"
@@ -107,13 +107,16 @@ def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> 
 
     try:
         if engine is not None:
-            try:
-                with OneLine(sys.stderr, "tickdesk: ") as said:
+            with OneLine(sys.stderr, "tickdesk: ") as said:
+                try:
                     engine.wait_ready(said)
-            except EngineBusyError:
-                # Two were called at once: the other one's engine is the one to join.
-                if arguments.tape or not comes(where):
-                    raise
+                except EngineBusyError:
+                    # Two were called at once: the other one's engine is the one to join.
+                    if arguments.tape or not comes(where, said):
+                        raise
+                    running = True
+            if running:
+                _tell_of_overrides(arguments)
         return attach(
             config,
             where,
@@ -167,14 +170,25 @@ def config_options(arguments: argparse.Namespace) -> list[str]:
     return options
 
 
-def comes(where: Path) -> bool:
-    """Wait for the engine that holds ``where``, until it answers or is gone."""
+def _tell_of_overrides(arguments: argparse.Namespace) -> None:
+    if arguments.overrides:
+        note = "the engine that runs keeps its own configuration; `tickdesk stop` it, then --set"
+        print(f"tickdesk: {note}", file=sys.stderr)
+
+
+def comes(where: Path, note: Callable[[str], None]) -> bool:
+    """Wait for the engine that holds ``where``, until it answers or is gone; ``note`` gets which that is."""
+    told = None
     until_s = time.monotonic() + JOIN_S
     gone_s = time.monotonic() + GONE_S
     while not answers(socket_path(where)):
         now_s = time.monotonic()
-        if holder(where) is not None:
+        pid = holder(where)
+        if pid is not None:
             gone_s = now_s + GONE_S
+            if pid != told:
+                told = pid
+                note(f"waiting for the engine (pid {pid}) to answer")
         if now_s >= min(gone_s, until_s):
             return False
         time.sleep(0.05)

@@ -510,11 +510,12 @@ def test_of_two_that_start_at_once_one_joins_the_others_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(desk, "GONE_S", 0.1)
-    assert not desk.comes(tmp_path)  # nobody starts
+    told: list[str] = []
+    assert not desk.comes(tmp_path, told.append)  # nobody starts
     lock = StateLock.acquire(tmp_path)
     socket = socket_path(tmp_path)
     with ThreadPoolExecutor() as pool, sockets.socket(sockets.AF_UNIX) as server:
-        joined = pool.submit(desk.comes, tmp_path)
+        joined = pool.submit(desk.comes, tmp_path, told.append)
         with pytest.raises(TimeoutError):
             joined.result(0.3)  # it holds the directory, and does not listen yet
         server.bind(str(socket))
@@ -522,7 +523,8 @@ def test_of_two_that_start_at_once_one_joins_the_others_engine(
         assert joined.result(10)
     socket.unlink()
     lock.release()
-    assert not desk.comes(tmp_path)
+    assert not desk.comes(tmp_path, told.append)
+    assert told == [f"waiting for the engine (pid {os.getpid()}) to answer"]
 
 
 @pytest.fixture
