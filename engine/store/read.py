@@ -161,14 +161,15 @@ class Reader:
         rows = self._rows("SELECT seq, body FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
         return [(int(row[0]), decode_journal(row[1])) for row in rows]
 
-    def bodies(self, *kinds: type[JournalEvent], up_to: int = _END) -> Iterator[str]:
-        """The journal's events of these kinds as they are stored (JSON), in order of sequence."""
+    def bodies(self, *kinds: type[JournalEvent], since: int = 0, up_to: int = _END) -> Iterator[str]:
+        """The journal's events of these kinds behind ``since`` as they are stored (JSON), in order of
+        sequence."""
         names = [kind.__name__ for kind in kinds]
         query = (
             "SELECT seq, body FROM journal WHERE seq > ? AND seq <= ? "  # noqa: S608
             f"AND kind IN ({', '.join('?' * len(names))}) ORDER BY seq LIMIT {_PAGE}"
         )
-        seq = 0
+        seq = since
         while rows := self._rows(query, seq, up_to, *names):
             yield from (body for _, body in rows)
             seq = rows[-1][0]

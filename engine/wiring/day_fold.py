@@ -60,11 +60,14 @@ class DayFold:
     def before(self, reader: Reader) -> None:
         """Fold what was before the day. Raises OrderError where the journal contradicts itself.
 
-        What is dated after the day, and yet followed by what is not, was written by a clock that was ahead.
+        What is dated later than something that follows it was written by a clock that was ahead.
         """
         kinds = (OrderEvent, OrderChange, Fill, Funding, RiskChange, LimitChange)
+        begin = reader.last_seq_before(self._begin_ns)
+        for body in reader.bodies(*kinds, up_to=begin):
+            self._fold(decode_journal(body))
         last = reader.last_seq() if self._lasts else reader.last_seq_before(self._until_ns)
-        self._events = (decode_journal(body) for body in reader.bodies(*kinds, up_to=last))
+        self._events = (decode_journal(body) for body in reader.bodies(*kinds, since=begin, up_to=last))
         for event in self._events:
             if self._begin_ns <= event.ns < self._until_ns:
                 self._first = event
@@ -72,7 +75,7 @@ class DayFold:
             self._fold(event)
 
     def within(self) -> None:
-        """Fold the day itself. An event that a clock set back dates before it belongs to it."""
+        """Fold the day itself."""
         if self._first is not None:
             self._see(self._first)
         for event in self._events:

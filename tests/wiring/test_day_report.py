@@ -201,6 +201,23 @@ def test_what_a_clock_that_was_ahead_has_dated_was_before_what_follows(tmp_path:
     assert day_report(tmp_path, date(2025, 3, 3), ACCOUNT, NOW).equity_end == "10000.00"
 
 
+def test_a_day_that_a_clock_was_ahead_to_begins_as_the_one_before_has_ended(tmp_path: Path) -> None:
+    """Nothing of before is counted again once the date comes that a clock had been set to."""
+    store = Store(tmp_path / DATABASE)
+    store.start()
+    for n, side, price, ns in (
+        (1, Side.BUY, "100", T0 + DAY_NS + HOUR),
+        (2, Side.SELL, "110", T0 + 9 * HOUR),
+        (3, Side.BUY, "100", T0 + DAY_NS + 9 * HOUR),
+    ):
+        store.commit_now([*order(n, A, side, "2", ns, "", "trend"), fill(n, A, side, "2", price, ns)])
+    assert store.close()
+    first = day_report(tmp_path, DAY, ACCOUNT, T0 + 9 * DAY_NS)
+    second = day_report(tmp_path, date(2025, 3, 5), ACCOUNT, T0 + 9 * DAY_NS)
+    assert (first.equity_start, first.equity_end, first.fills) == ("9999.00", "10018.00", 1)
+    assert (second.equity_start, second.equity_end, second.fills) == ("10018.00", "10017.00", 1)
+
+
 def test_an_order_that_grew_keeps_its_strategy(tmp_path: Path) -> None:
     store = Store(tmp_path / DATABASE)
     store.start()
