@@ -20,7 +20,12 @@ from engine.wiring.shutdown import Deadline
 
 async def main():
     deadline = Deadline(0.8)
-    EndSignals(print, print, deadline.start).listen(asyncio.get_running_loop(), None)
+
+    def caught():
+        print("caught", flush=True)
+        deadline.start()
+
+    EndSignals(print, print, caught).listen(asyncio.get_running_loop(), None)
     print("held up", flush=True)
     time.sleep(60)
 
@@ -61,6 +66,7 @@ def test_signals_that_come_together_are_one(held_up: subprocess.Popen[str]) -> N
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_at_once(held_up: subprocess.Popen[str], second: signal.Signals) -> None:
     held_up.send_signal(signal.SIGTERM)
-    time.sleep(SAME_S + 0.1)
+    assert held_up.stdout is not None and held_up.stdout.readline() == "caught\n"
+    time.sleep(SAME_S + 0.05)  # until then it is the first once more
     held_up.send_signal(second)
     assert held_up.wait(10) == -second
