@@ -129,8 +129,8 @@ class Telling:
         except msgspec.ValidationError as error:
             log.warning("what the quiet hours held is not understood, and forgotten: %s", error)
             return
-        self._held.extendleft(reversed(known.messages[-HELD:]))
-        self._held_whole.extendleft(reversed(known.whole[-HELD_WHOLE:]))
+        self._held = deque([*known.messages, *self._held], maxlen=HELD)
+        self._held_whole = deque([*known.whole, *self._held_whole], maxlen=HELD_WHOLE)
         self._held_count += max(known.count, len(known.messages))
 
 
