@@ -176,7 +176,8 @@ class Notifications:
             self._push(message._replace(text=f"{message.text.removesuffix(RESTARTED).rstrip()}\n{RESTARTED}"))
 
     def keep(self) -> None:
-        """The engine ends: what came in the last moment may have to be held, or sent later, too."""
+        """The engine ends: what came in the last moment may have to be held, or sent later, too. Not before
+        ``take_up``: what was kept is there yet."""
         self.look()
         self._keep_held()
         self._keep_unsent(lambda sending: True)

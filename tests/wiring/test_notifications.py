@@ -205,6 +205,7 @@ async def test_a_restart_in_quiet_hours_loses_nothing_that_they_hold() -> None:
             ("tickdesk: 1 message of the quiet hours", "fill: buy 0.5 sim:A-USD at 100, fee 0.05", "info"),
             ("tickdesk: daily report 2023-11-13", "Net P&L: 5.00 USD\nFees: 1.00", "info"),
         ]
+        await until(lambda: after.told._sending is None)
     assert after.kept == {notifications.HELD: None}, "what was told is not told at the next start"
 
 
