@@ -129,6 +129,11 @@ class DeskView:
             elif isinstance(message.event, RiskChange):
                 event = message.event
                 self.risk_changes += 1
+                if self.status is not None and event.ns >= self.status.engine_ns:
+                    # What is asked until the next frame comes is asked of the state that is in force.
+                    self.status = msgspec.structs.replace(
+                        self.status, risk_state=event.state.value, risk_reason=event.reason
+                    )
                 text = f"{event.previous.upper()} → {event.state.upper()}: {event.reason or event.who}"
                 self.alerts.append(Alert(level="warning", source="risk", text=text, ns=event.ns))
         elif isinstance(message, Resync):

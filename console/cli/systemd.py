@@ -87,7 +87,7 @@ def _tmp(path: Path) -> Path | None:
 def service(arguments: argparse.Namespace, config: Config, where: Path) -> Service:
     """The engine of these arguments, with this interpreter."""
     installed = Path(sys.executable).with_name("tickdesk")
-    command = [str(installed)] if installed.exists() else [sys.executable, "-m", "console"]
+    command = [str(installed)] if installed.exists() else [sys.executable, "-P", "-m", "console"]
     record = Path(config.record.dir).expanduser().absolute() if config.record.dir else None
     given = config_path(arguments)
     seen = [Path(command[0]), Path(sys.prefix), Path(__file__), where]

@@ -131,10 +131,14 @@ class CcxtFeed:
 
     def leave_out(self, natives: Collection[str]) -> None:
         """See LeavesOut."""
-        for native in natives:
-            del self._natives[self._symbols.pop(native)]
+        symbols = [self._symbols.pop(native) for native in natives]
+        for symbol in symbols:
+            del self._natives[symbol]
         self._left_out += natives
         self._status.left_out = f"without {clean(', '.join(self._left_out), 60)}, which it does not know"
+        out: list[MarketEvent] = []
+        self._order.leave_out(symbols, f"{self.venue} does not know it any more", self._clock(), out)
+        self._pass_on(out)
 
     async def run(self, sink: Sink) -> None:
         """Deliver until cancelled. What ``sink`` raises comes in an ExceptionGroup."""
@@ -184,7 +188,7 @@ class CcxtFeed:
         session = self._session
         self._order.connected(self._clock())
         wanted, self._order.wanted = self._order.wanted, []
-        for missing in (one for one in wanted if one.symbol in self._natives):
+        for missing in wanted:
             session.tasks.create_task(self._backfill(session, missing))
         session.tasks.create_task(self._tick(session))
 

@@ -7,7 +7,7 @@ a Gap without ids says so. What comes meanwhile is held back, bounded in number 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -68,6 +68,14 @@ class Identity:
             if track.missing is not None:  # it does not reach what comes next
                 self.given_up.append(track.missing)
                 track.missing = None
+
+    def leave_out(self, symbols: Collection[str], reason: str, now_ns: int, out: list[MarketEvent]) -> None:
+        """The venue has these no more: what waits of them is told, and nothing is asked for again."""
+        self._symbols = tuple(symbol for symbol in self._symbols if symbol not in symbols)
+        for symbol in symbols:
+            track = self._tracks.pop(symbol, None)
+            if track is not None:
+                self._tell_apart(symbol, track, reason, now_ns, out)
 
     def connected(self, now_ns: int) -> None:
         for symbol in self._symbols:

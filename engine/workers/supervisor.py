@@ -18,6 +18,7 @@ from typing import IO
 
 from engine.processor import step_aside
 from engine.text import clean
+from engine.wiring.end_signals import SAME_S
 from engine.workers import printed
 
 log = logging.getLogger("engine.up")
@@ -26,8 +27,6 @@ FIRST_PAUSE_S, MOST_PAUSE_S = 0.2, 5.0
 """Before a child that ended is started again: doubling, from the start again after a minute."""
 ASIDE_S = 1.0
 """How often it is looked which processors desks have for themselves."""
-SAME_S = 0.3
-"""Signals within so long of the first are one wish: ``make`` passes on what its group has had, too."""
 SPARE_PAUSE_S = 1.0
 """Where another one stands by, that one goes on first."""
 SOUND_S = 60.0

@@ -614,6 +614,23 @@ async def test_the_reply_and_the_alert_of_a_command_are_one_toast() -> None:
         assert toasts(app) == ["ACTIVE → HALTED", "ACTIVE → HALTED: halted from the console"]
 
 
+@pytest.mark.parametrize("later_ns, choices", [(1, 3), (-1, 2)], ids=["since the frame", "before it"])
+async def test_a_change_of_state_counts_before_the_next_frame(later_ns: int, choices: int) -> None:
+    link = FakeLink(sample.full_frame(risk_state="reducing"))
+    async with desk(link) as (app, pilot):
+        change = RiskChange(
+            state=RiskState.HALTED,
+            previous=RiskState.REDUCING,
+            reason="halted from the console",
+            who="console",
+            ns=app.view.status.engine_ns + later_ns if app.view.status is not None else 0,
+        )
+        link.on_message(EventFrame(42, change))
+        await press(pilot, "A")
+        assert isinstance(app.screen, ResumeScreen)
+        assert len(app.screen.choices.choices) == choices, "to Cancel, REDUCING and ACTIVE of a halted one"
+
+
 async def test_an_engine_that_sends_nothing_looks_old(monkeypatch: pytest.MonkeyPatch) -> None:
     link = FakeLink()
     async with desk(link, WIDE) as (app, pilot):

@@ -351,6 +351,7 @@ async def test_a_symbol_that_is_delisted_while_it_runs_is_left_out_and_the_rest_
     after.put("trades", [trade(1), trade(2)])
     async with running(before, without, after, symbols=(NATIVE, other)) as listener:
         await listener.until(lambda: len(listener.trades) == 2)
+        assert listener.feed._order._symbols == ("ccxt-some:BTC/USDT",)  # type: ignore[attr-defined]
         await listener.until(lambda: "without ETH/USDT" in listener.feed.stats.detail)
         assert [event.trade_id for event in listener.trades] == [1, 2]
 

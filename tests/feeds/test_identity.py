@@ -197,6 +197,21 @@ def test_pages_of_polling_are_joined_to_each_other() -> None:
     assert shape(out) == [7, 8]
 
 
+def test_what_waits_of_a_symbol_that_is_left_out_is_told_and_nothing_asked_for_again() -> None:
+    order = started(trade(9, 1))
+    cut(order, 10)
+    push(order, trade(5, 12))
+    order.cut()
+    out: list[MarketEvent] = []
+    order.leave_out(["v:A"], "gone", 30, out)
+    assert shape(out) == ["gap", 5]
+    order.connected(40)
+    assert order.wanted == []
+    later: list[MarketEvent] = []
+    order.expire(10_000 * NS, later)
+    assert later == []
+
+
 def test_without_ids_two_that_say_the_same_are_two_unless_they_come_again() -> None:
     order = started()
     assert shape(push(order, trade(-1, 1), trade(-1, 1), trade(-1, 2, 5.0))) == [-1, -1, -1]
