@@ -16,7 +16,8 @@ from engine.errors import TapeError
 from engine.feeds import lines
 from engine.feeds.tape import Tape
 from engine.store.read import Reader
-from engine.wiring.replay import DATABASE, ReplayReport, replay
+from engine.wiring.desk import Desk
+from engine.wiring.replay import DATABASE, SWITCH_S, ReplayReport, replay, run_desk
 from tests.conftest import ROOT
 from tests.wiring.conftest import CAPTURE, head
 
@@ -72,6 +73,18 @@ def test_neither_batches_nor_the_scanner_change_a_result(
     for size in (7, 512):
         monkeypatch.setattr(Tape, "blocks", lambda tape, size=size: tape.batches(size))
         assert report(f"batches-{size}") == usual
+
+
+def test_its_threads_take_turns_seldom_and_as_before_once_it_has_ended(tmp_path: Path) -> None:
+    before, seen = sys.getswitchinterval(), []
+
+    def play(desk: Desk) -> None:
+        seen.append(sys.getswitchinterval())
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_desk(load(environ={}), tmp_path, play, note=lambda text: None)
+    assert seen == [pytest.approx(SWITCH_S)] and sys.getswitchinterval() == before
 
 
 def test_missing_tape_is_one_line(tmp_path: Path) -> None:
