@@ -162,8 +162,8 @@ class Reader:
         return [(int(row[0]), decode_journal(row[1])) for row in rows]
 
     def bodies(self, *kinds: type[JournalEvent], since: int = 0, up_to: int = _END) -> Iterator[str]:
-        """The journal's events of these kinds behind ``since`` as they are stored (JSON), in order of
-        sequence."""
+        """The journal's events of these kinds behind ``since``, ``up_to`` with it, as they are stored (JSON),
+        in order of sequence."""
         names = [kind.__name__ for kind in kinds]
         query = (
             "SELECT seq, body FROM journal WHERE seq > ? AND seq <= ? "  # noqa: S608

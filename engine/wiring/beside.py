@@ -39,8 +39,6 @@ class Beside:
             alert=engine.desk.alert,
             spawn=lambda work: engine.tasks.spawn(work, vital=False),
         )
-        self._reports = False
-        """What an earlier run left to be told is known."""
         self.notifications: Notifications | None = None
         silent = engine.on_tape or self._config.engine.hands_off  # what is long past is no news
         if self._config.notify.enabled and not silent:
@@ -74,7 +72,7 @@ class Beside:
 
     async def close(self) -> None:
         """Before the store, in which the sources leave what they spent, and notifications what none took."""
-        if self.notifications is not None and self._reports:  # brokers were still heard when it ended
+        if self.notifications is not None:  # brokers were still heard when it ended
             self.notifications.keep()
         if "sources" in self.__dict__:
             await self.sources.close()
@@ -124,7 +122,6 @@ class Beside:
         engine.tasks.spawn(Operation(engine).run(), vital=False)
         if told is not None:
             told.take_up(engine.store.settings())
-            self._reports = True
             engine.tasks.spawn(told.run(), vital=False)
         reports = DailyReports(
             engine.options.state_dir,

@@ -101,6 +101,8 @@ class Notifications:
         """Since the start."""
         self._telling = Telling(config.quiet_s, config.quiet_hours)
         self._failing = False
+        self._taken_up = False
+        """What an earlier run left to be told is known."""
         self._held_anew = False
         self._kept_s = -KEEP_S
         self._sending: _Sending | None = None
@@ -165,6 +167,7 @@ class Notifications:
 
     def take_up(self, settings: Mapping[str, object]) -> None:
         """``settings``: what was kept."""
+        self._taken_up = True
         self._telling.take_up(settings.get(HELD))
         self._unsent = settings.get(UNSENT)
         try:
@@ -176,8 +179,10 @@ class Notifications:
             self._push(message._replace(text=f"{message.text.removesuffix(RESTARTED).rstrip()}\n{RESTARTED}"))
 
     def keep(self) -> None:
-        """The engine ends: what came in the last moment may have to be held, or sent later, too. Not before
-        ``take_up``: what was kept is there yet."""
+        """The engine ends: what came in the last moment may have to be held, or sent later, too. Before
+        ``take_up`` nothing is done: what an earlier run kept would be lost."""
+        if not self._taken_up:
+            return
         self.look()
         self._keep_held()
         self._keep_unsent(lambda sending: True)

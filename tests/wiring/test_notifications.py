@@ -61,6 +61,7 @@ class Told:
 async def running(**config: Any) -> AsyncIterator[Told]:
     async with serving() as hook:
         told = Told(hook, **config)
+        told.told.take_up({})
         task = asyncio.create_task(told.told.run())
         try:
             yield told
@@ -260,6 +261,17 @@ async def test_what_comes_when_it_has_ended_is_kept() -> None:
     told.told.on_event(halted("last"))
     told.told.keep()
     assert "last" in str(told.kept[notifications.UNSENT])
+
+
+async def test_an_engine_that_ends_before_it_knows_what_was_kept_writes_nothing_over_it() -> None:
+    async with serving() as hook:
+        told = Told(hook)
+        told.told.on_event(halted("at the start"))
+        told.told.keep()
+        assert told.kept == {}
+        told.told.take_up({})
+        told.told.keep()
+        assert "at the start" in str(told.kept[notifications.UNSENT])
 
 
 async def test_what_was_kept_and_is_not_understood_is_forgotten() -> None:
