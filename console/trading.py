@@ -25,6 +25,7 @@ from engine.api.protocol import OrderRow, PositionRow
 from engine.api.trading_protocol import FlattenPatch, LimitPatch, LimitRow
 from widgets import figures
 from widgets.orders import FINAL
+from widgets.symbol_names import short_name
 
 SETTLE_S = 0.7
 """A key that comes so soon after the selected row went away was meant for that one."""
@@ -208,7 +209,7 @@ class TradingApp(CommandingApp):
         """Asks once: how much of it, or whether so many percent."""
         if self.refused():
             return
-        native = figures.symbol_parts(row.symbol)[1]
+        native = short_name(row.symbol)
 
         def close(patch: FlattenPatch) -> None:
             self.command(f"CLOSE {patch.percent:g} % of {native}", lambda: self.link.flatten(patch))
@@ -266,7 +267,7 @@ def kill_screen(view: DeskView) -> ConfirmScreen:
 
 
 def order_words(row: OrderRow) -> str:
-    return f"{row.side} {figures.amount(row.quantity)} {figures.symbol_parts(row.symbol)[1]}"
+    return f"{row.side} {figures.amount(row.quantity)} {short_name(row.symbol)}"
 
 
 def _counted(count: int, what: str) -> str:

@@ -32,6 +32,7 @@ from engine.api.trading_protocol import AccountDetail, EquityCurve, LimitRow
 from engine.events import NS, Alert, RiskChange
 from widgets.market.detail import MarketDetail
 from widgets.orders import FINAL
+from widgets.symbol_names import learn
 
 KEPT_OPPORTUNITIES = 200
 KEPT_ORDERS = 500
@@ -184,6 +185,8 @@ class DeskView:
         for tick in frame.ticks:
             self.ticks[tick.symbol] = tick
             self._seen_ns[tick.symbol] = frame.status.engine_ns
+        for rows in (frame.ticks, frame.positions, frame.orders, frame.opportunities):
+            learn(row.symbol for row in rows)
         self.opportunities.update((row.id, row) for row in frame.opportunities)
         for position in frame.positions:
             if position.quantity == "0":

@@ -10,7 +10,7 @@ from console.memory import RememberError
 from console.screens.watchlists import WatchlistsScreen
 from console.trading import TradingApp
 from console.watchlist import ALL, MOST_SYMBOLS, Watchlist
-from widgets import figures
+from widgets.symbol_names import short_name
 
 FIRST = "watchlist"
 """What the first list is called when nobody named one."""
@@ -80,7 +80,7 @@ class WatchlistsApp(TradingApp):
             return
         name = memory.watchlist or next(iter(memory.watchlists), FIRST)
         symbols = memory.watchlists.setdefault(name, [])
-        native = figures.symbol_parts(symbol)[1]
+        native = short_name(symbol)
         if symbol in symbols:
             symbols.remove(symbol)
             said = f"{native} is out of {name}"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine import processor
+from widgets import symbol_names
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = {"TICKDESK_ENGINE__PROCESSOR": "any"}
@@ -26,6 +27,12 @@ def data_dir() -> Path:
     if not path.is_dir():
         pytest.skip(f"captured market data not found at {path}: set TICKDESK_DATA")
     return path
+
+
+@pytest.fixture(autouse=True)
+def _no_names_of_others() -> None:
+    """How long a symbol's name is depends on all that a process has seen."""
+    symbol_names.forget()
 
 
 @pytest.fixture

@@ -18,37 +18,38 @@ from widgets.cells import Cell
 from widgets.columns import Column
 from widgets.lines import Line, section
 from widgets.positions import signed_money
+from widgets.symbol_names import short_name
 from widgets.text_table import table_lines
 
 MANUAL = "manual"
 _BALANCES = (
     Column("currency", "currency", 10, 0),
-    Column("cash", "cash", 18, 0, right=True, grow=6),
+    Column("cash", "cash", 18, 0, right=True, rounds=True, grow=6),
     Column("rate", "rate", 12, 2, right=True),
-    Column("value", "worth", 16, 1, right=True),
+    Column("value", "worth", 16, 1, right=True, rounds=True),
 )
 _EXPOSURES = (
     Column("kind", "of", 9, 1),
     Column("name", "", 18, 0, grow=8),
-    Column("gross", "gross", 13, 0, right=True),
+    Column("gross", "gross", 13, 0, right=True, rounds=True),
     Column("pct", "% equity", 8, 1, right=True),
-    Column("net", "net", 13, 0, right=True),
-    Column("long", "long", 13, 3, right=True),
-    Column("short", "short", 13, 3, right=True),
+    Column("net", "net", 13, 0, right=True, rounds=True),
+    Column("long", "long", 13, 3, right=True, rounds=True),
+    Column("short", "short", 13, 3, right=True, rounds=True),
 )
 _PNL = (
     Column("name", "strategy", 16, 0, grow=8),
-    Column("net", "net", 12, 0, right=True),
-    Column("realized", "realised", 12, 1, right=True),
-    Column("unrealized", "unrealised", 12, 1, right=True),
-    Column("fees", "fees", 9, 2, right=True),
-    Column("funding", "funding", 9, 4, right=True),
+    Column("net", "net", 12, 0, right=True, rounds=True),
+    Column("realized", "realised", 12, 1, right=True, rounds=True),
+    Column("unrealized", "unrealised", 12, 1, right=True, rounds=True),
+    Column("fees", "fees", 9, 2, right=True, rounds=True),
+    Column("funding", "funding", 9, 4, right=True, rounds=True),
     Column("trades", "trades", 6, 3, right=True),
     Column("slippage", "slip bp", 7, 5, right=True),
 )
 _FIGURES = (
     Column("name", "of", 18, 0, grow=8),
-    Column("net", "net", 12, 0, right=True),
+    Column("net", "net", 12, 0, right=True, rounds=True),
     Column("return", "return", 8, 0, right=True),
     Column("drawdown", "max DD", 7, 0, right=True),
     Column("sharpe", "Sharpe", 7, 1, right=True),
@@ -117,7 +118,7 @@ def _exposure(row: ExposureRow) -> list[Cell]:
     total = row.kind == "total"
     return [
         (row.kind, "muted"),
-        ("everything" if total else figures.symbol_parts(row.name)[1], "bold" if total else "text"),
+        ("everything" if total else short_name(row.name), "bold" if total else "text"),
         (figures.money(row.gross), "text"),
         (f"{row.gross_pct:.1f}" if row.gross else figures.UNKNOWN, "text"),
         (figures.money(row.net, sign=True), "text"),

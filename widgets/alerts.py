@@ -14,6 +14,7 @@ from widgets.form import FormField
 from widgets.grid import Grid
 from widgets.lines import Line
 from widgets.rows import GridRow
+from widgets.symbol_names import short_name
 
 Values = Mapping[str, str]
 
@@ -117,7 +118,7 @@ def alert_fields(values: Values, symbols: Sequence[str]) -> list[FormField]:
         return FormField(key, label, values.get(key, ""), tuple((choices or {}).items()), hint, column)
 
     fields = [of("what", "when", 0, KINDS)]
-    names = {symbol: figures.symbol_parts(symbol)[1] for symbol in symbols}
+    names = {symbol: short_name(symbol) for symbol in symbols}
     if what in OF_SYMBOL:
         fields.append(of("symbol", "symbol", 0, names))
     if what == "opportunity":

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
+
+from rich.cells import cell_len
+
+from widgets.rows import GridRow
 
 Exported = Literal["value", "text", "time"]
 FILL = 10_000
@@ -22,6 +26,8 @@ class Column(NamedTuple):
     """How many cells more it may take of what is left of the line; ``FILL`` for all."""
     shorten: bool = False
     """Amounts: one too long for the line is rounded, with a ``~``; the row keeps all its digits."""
+    rounds: bool = False
+    """Money: what is too long for the line loses its cents, and then is told in millions."""
     ranks: tuple[str, ...] = ()
     """Of what it sorts by, from least to most: ``info+`` filters by it."""
     exported: Exported = "value"
@@ -29,6 +35,8 @@ class Column(NamedTuple):
     time of ns since the epoch (negated where the newest sort first) that it sorts by."""
     heading: str = ""
     """What it is called in a file, where that is not ``title``: with its unit."""
+    whole: int = 0
+    """Names: others give way so that none is cut, up to so many cells: cut, it may be another's."""
     strength: bool = False
     """Sorts by how far it is from zero, and before the other columns: what is strongest, either way."""
 
@@ -56,3 +64,46 @@ def choose_columns(columns: Sequence[Column], width: int) -> list[tuple[int, int
         widths[i] += share
         left -= share
     return [(i, widths[i]) for i in kept]
+
+
+class Widths:
+    """How wide the columns of one table are. A name that was shown keeps its room: columns do not dance."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+        self._longest = {index: column.width for index, column in enumerate(columns) if column.whole}
+        self._plan: list[tuple[int, int]] = []
+        self._plan_width = -1
+
+    def take_in(self, rows: Iterable[GridRow]) -> bool:
+        """``rows`` will be shown. Whether one of them needs more room than any before."""
+        if not self._longest:
+            return False
+        before = dict(self._longest)
+        for row in rows:
+            for index, longest in self._longest.items():
+                length = cell_len(row.cells[index][0])
+                if length > longest:
+                    self._longest[index] = min(length, self._columns[index].whole)
+        if self._longest == before:
+            return False
+        self._plan_width = -1
+        return True
+
+    def plan(self, width: int) -> list[tuple[int, int]]:
+        """``choose_columns``; the very same list while nothing has changed."""
+        if width != self._plan_width:
+            self._plan_width = width
+            self._plan = choose_columns(self._widened(width), width)
+        return self._plan
+
+    def _widened(self, width: int) -> list[Column]:
+        """With room for the longest names, as far as the columns that stay longest leave it."""
+        out = list(self._columns)
+        for index, longest in self._longest.items():
+            column = out[index]
+            stay = sum(one.width + 1 for n, one in enumerate(out) if n != index and not one.priority)
+            more = min(longest, width - stay) - column.width
+            if more > 0:
+                out[index] = column._replace(width=column.width + more, grow=max(0, column.grow - more))
+        return out

@@ -63,4 +63,4 @@ def now_line(equity: EquityCurve) -> Line:
 
 
 def _row(drawn: str, label: str, style: str) -> Line:
-    return ((drawn, style), (" ", "text"), (fit(label, _LABEL, right=True), "muted"))
+    return ((drawn, style), (" ", "text"), (fit(figures.rounded(label, _LABEL), _LABEL, right=True), "muted"))

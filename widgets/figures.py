@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from engine.events import NS
 
 UNKNOWN = "–"
+_MARKED = re.compile(r"([^0-9]*)([0-9][0-9,]*(?:\.[0-9]+)?)")
+_UNITS = ((Decimal(10**6), "M"), (Decimal(10**9), "G"), (Decimal(10**12), "T"))
 BLOCKS = "▁▂▃▄▅▆▇"
 """Without the full block: lines of a table would grow together."""
-
-
-def price(value: float | None) -> str:
-    """A market price with about six significant digits, or four of a tiny one; its form depends on its size
-    only."""
-    if value is None or not math.isfinite(value):
-        return UNKNOWN
-    size = abs(value)
-    if size >= 100:
-        return f"{value:,.2f}"
-    if size >= 1:
-        return f"{value:.4f}"
-    return f"{value:.6f}" if size >= 0.001 or not size else f"{value:#.4g}"
 
 
 def any_number(value: float) -> str:
@@ -93,23 +83,44 @@ def amount(text: str) -> str:
 def shortened(text: str, width: int) -> str:
     """One amount, or several with "/" between, in at most ``width`` characters: ``~0.0123/0.0247``.
 
-    What is too long is rounded to the decimals that fit, with a ``~`` in front. What would become zero
-    comes back as it is.
+    What is too long is rounded to the decimals that fit, with a ``~`` in front, or to millions: ``~92.68M``.
+    What would become zero comes back as it is.
     """
     if len(text) <= width:
         return text
-    values = [decimal(part.replace(",", "")) for part in text.split("/")]
+    parts = text.split("/")
+    values = [value for part in parts if (value := decimal(part.replace(",", ""))) is not None]
+    if len(values) < len(parts):
+        return text
     most_digits = max((value.adjusted() for value in values if value), default=0)
     for decimals in range(min(12, 26 - most_digits), -1, -1):  # what a Decimal can be rounded to
         parts = []
         for value in values:
-            if value is None or (value and not round(value, decimals)):
+            if value and not round(value, decimals):
                 return text
             parts.append(f"{round(value, decimals):,f}" if value else "0")
-        rounded = "~" + "/".join(parts)
-        if len(rounded) <= width:
-            return rounded
+        if len(whole := "~" + "/".join(parts)) <= width:
+            return whole
+    for size, unit in _UNITS:
+        for places in (2, 1, 0):
+            parts = [f"{value / size:.{places}f}{unit}" if value else "0" for value in values]
+            if any(value and not round(value / size, places) for value in values):
+                continue
+            if len(whole := "~" + "/".join(parts)) <= width:
+                return whole
     return text
+
+
+def rounded(text: str, width: int) -> str:
+    """Money with its marks, ``▲+1,234.56``, in at most ``width`` characters: without cents, without commas or
+    in millions; as it is where nothing helps."""
+    parts = None if len(text) <= width else _MARKED.fullmatch(text)
+    if parts is None:
+        return text
+    marks, value = parts[1], Decimal(parts[2].replace(",", ""))
+    told = [f"{value:,.0f}", f"{value:.0f}"]
+    told += [f"{value / size:.{places}f}{unit}" for size, unit in _UNITS for places in (2, 1, 0)]
+    return next((marks + one for one in told if len(marks + one) <= width), text)
 
 
 def compact(value: float) -> str:

@@ -14,6 +14,7 @@ from widgets.columns import FILL, Column
 from widgets.grid import Grid
 from widgets.lines import Line
 from widgets.rows import GridRow
+from widgets.symbol_names import short_name
 
 WARN, ALARM = 0.6, 0.8
 """Shares of a limit from which its gauge is marked."""
@@ -64,7 +65,7 @@ def gauges(
                 default=None,
             )
             if largest is not None:
-                used, about = _share(largest.gross_pct), f"{about}: {figures.symbol_parts(largest.name)[1]}"
+                used, about = _share(largest.gross_pct), f"{about}: {short_name(largest.name)}"
         if used is not None:
             out.append(Gauge(row.name, used, limit, row.unit, about, stale and row.unit.startswith("%")))
     held = {one.name: one.gross_pct for one in exposures if one.kind == "strategy"}
@@ -130,7 +131,7 @@ def state_cells(status: StatusRow | None) -> list[GridRow]:
     }.get(status.risk_state, ("✗", "bad", f"off: {status.risk_state.upper()}{why}"))
     rows = [_state(ENTRIES, said, status.risk_state != "active")]
     if status.locked:
-        names = ", ".join(figures.symbol_parts(symbol)[1] for symbol in status.locked)
+        names = ", ".join(short_name(symbol) for symbol in status.locked)
         rows.append(_state(LOCKS, ("!", "warn", f"not entered after stops: {names}"), True))
     return rows
 

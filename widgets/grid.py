@@ -21,7 +21,7 @@ from textual.strip import Strip
 from widgets.arrangement import Arrangement
 from widgets.cell_styles import CellStyles
 from widgets.cells import CURSOR, CURSOR_IDLE, SCROLL_CSS, Cell, fit, on_cursor, segments
-from widgets.columns import Column, choose_columns
+from widgets.columns import Column, Widths
 from widgets.row_line import heading, row_cells
 from widgets.rows import GridRow
 from widgets.scrolled import Scrolled
@@ -76,8 +76,8 @@ class Grid(Scrolled, CellStyles, can_focus=True, inherit_bindings=False):
         """When the row that somebody was on went away, and the cursor fell on another one."""
         self._pinned = False
         """Somebody was here: the cursor now belongs to its row, no longer to the first line."""
+        self._widths = Widths(self.COLUMNS)
         self._plan: list[tuple[int, int]] = []
-        self._plan_width = -1
         self._faded = False
 
     # --- what is shown ---------------------------------------------------------------------------
@@ -127,6 +127,8 @@ class Grid(Scrolled, CellStyles, can_focus=True, inherit_bindings=False):
                     cells_before = {row.key: row.cells for row in old}
                 if cells_before.get(row.key) != row.cells:
                     self._strips.pop(row.key, None)
+        if self._widths.take_in(new[index] for index in dirty):
+            self.refresh()
         dirty.extend(range(len(new), len(old)))
         self._rows = new
         cursor_before = self._cursor_key if self._pinned else None
@@ -156,6 +158,7 @@ class Grid(Scrolled, CellStyles, can_focus=True, inherit_bindings=False):
         """Other rows come: what was selected among those of now means nothing to them."""
         self._pinned, self._following = False, self.FOLLOW
         self._cursor_key, self._cursor_index = None, 0
+        self._widths = Widths(self.COLUMNS)
         self.set_rows([])
 
     def _nothing(self) -> Cell:
@@ -359,9 +362,9 @@ class Grid(Scrolled, CellStyles, can_focus=True, inherit_bindings=False):
     def line_drawer(self) -> Callable[[int], Strip]:
         size, styles = self.size, self.cell_styles()
         width = size.width - self.scrollbar_size_vertical
-        if width != self._plan_width:
-            self._plan_width = width
-            self._plan = choose_columns(self.COLUMNS, width)
+        plan = self._widths.plan(width)
+        if plan is not self._plan:
+            self._plan = plan
             self._strips.clear()
         if styles is not self._drawn_in:
             self._drawn_in = styles

@@ -23,6 +23,7 @@ from widgets.models import (
     scored,
     status_cell,
 )
+from widgets.symbol_names import short_name
 from widgets.text_table import table_lines
 
 SIMULATED = "simulated venue"
@@ -236,7 +237,7 @@ def _origin(detail: ModelDetail) -> list[Line]:
     """What it was trained on and with, and where it lies."""
     window = f"{figures.moment(detail.trained_from_ns)} to {figures.moment(detail.trained_until_ns)} UTC"
     sizes = f"{detail.training_bars:,} bars, {detail.training_rows:,} rows"
-    names = ", ".join(figures.symbol_parts(symbol)[1] for symbol in detail.symbols)
+    names = ", ".join(short_name(symbol) for symbol in detail.symbols)
     settings = ", ".join(
         f"{name} {_setting(value)}" for name, value in detail.parameters.items() if name != "seed"
     )

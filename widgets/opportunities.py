@@ -9,13 +9,14 @@ from widgets import figures
 from widgets.columns import FILL, Column
 from widgets.grid import Grid
 from widgets.rows import GridRow, RowCache
+from widgets.symbol_names import short_name
 
 SIDES = {"buy": ("▲ BUY", "up"), "sell": ("▼ SELL", "down")}
 
 
 class OpportunitiesPane(Grid):
     COLUMNS = (
-        Column("symbol", "symbol", 9, 0, grow=5),
+        Column("symbol", "symbol", 9, 0, grow=5, whole=24),
         Column("side", "side", 6, 0),
         Column("score", "score", 6, 1, right=True, strength=True),
         Column("confidence", "conf", 4, 3, right=True),
@@ -54,7 +55,7 @@ def opportunity_cells(row: OpportunityRow, age: str) -> GridRow:
     side, side_style = SIDES.get(row.side, (row.side, "text"))
     sources = ", ".join(row.sources)
     merged = f" (+{row.merged})" if row.merged else ""
-    native = figures.symbol_parts(row.symbol)[1]
+    native = short_name(row.symbol)
     return GridRow(
         row.id,
         (

@@ -13,6 +13,7 @@ from widgets.grid import Grid
 from widgets.opportunities import SIDES
 from widgets.positions import level
 from widgets.rows import GridRow, RowCache
+from widgets.symbol_names import short_name
 from widgets.tabbed import TabbedPane
 
 STATES = {
@@ -73,7 +74,7 @@ def _columns(*, average: int, reason: int) -> tuple[Column, ...]:
     return (
         Column("state", "state", 9, 1),
         Column("side", "side", 6, 0),
-        Column("symbol", "symbol", 9, 0, grow=5),
+        Column("symbol", "symbol", 9, 0, grow=5, whole=26),
         Column("quantity", "filled/qty", 13, 0, right=True, grow=12, shorten=True, exported="text"),
         Column("price", "price", 11, 1, right=True, grow=2),
         Column("average", "avg", 10, average, right=True, grow=2),
@@ -156,7 +157,7 @@ def nested(rows: Iterable[OrderRow]) -> list[tuple[OrderRow, bool]]:
 def order_cells(row: OrderRow, child: bool) -> GridRow:
     """``child``: it stands below its parent."""
     side, side_style = SIDES.get(row.side, (row.side, "text"))
-    native = figures.symbol_parts(row.symbol)[1]
+    native = short_name(row.symbol)
     stop = level(row.stop_price) if row.stop_price else ""
     if row.trail:
         stop = f"{stop} ±{figures.amount(row.trail)}".lstrip()

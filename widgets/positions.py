@@ -15,11 +15,15 @@ from widgets.columns import Column
 from widgets.frame_lines import FramedPane
 from widgets.grid import Grid
 from widgets.lines import FixedLines, Line, faded, join_items
+from widgets.market.prices import decimals_needed, price_text
 from widgets.rows import GridRow, RowCache
+from widgets.symbol_names import short_name
 
 NEAR_PCT = 0.1
 """A stop this close is about to be hit."""
 
+_LEVEL = 9
+"""Cells that a price has for sure, beside a mark."""
 
 TRAILS = "↝"
 """Before a stop that follows the market."""
@@ -27,10 +31,10 @@ TRAILS = "↝"
 
 class PositionsGrid(Grid):
     COLUMNS = (
-        Column("symbol", "symbol", 9, 0, grow=5),
+        Column("symbol", "symbol", 9, 0, grow=5, whole=24),
         Column("side", "side", 7, 0),
         Column("quantity", "qty", 10, 0, right=True, grow=6, shorten=True),
-        Column("unrealized", "uP&L", 11, 0, right=True, grow=2),
+        Column("unrealized", "uP&L", 11, 0, right=True, rounds=True, grow=2),
         Column("return", "return", 8, 4, right=True),
         Column("entry", "entry", 10, 5, right=True, grow=2),
         Column("mark", "mark", 10, 3, right=True, grow=2),
@@ -38,7 +42,7 @@ class PositionsGrid(Grid):
         Column("gap", "away", 7, 2, right=True, heading="to stop"),
         Column("trailing", "trailing", 9, 6, right=True, grow=2),
         Column("target", "target", 9, 7, right=True, grow=2),
-        Column("realized", "realised", 10, 8, right=True),
+        Column("realized", "realised", 10, 8, right=True, rounds=True),
         Column("held", "held", 4, 10, right=True, exported="time", heading="opened"),
         Column("exit", "exit in", 7, 9, right=True, exported="time", heading="exit"),
     )
@@ -163,11 +167,13 @@ def stop_gap_pct(row: PositionRow) -> float | None:
 def position_cells(row: PositionRow, held: str, leaves: str, halted: bool) -> GridRow:
     quantity = figures.decimal(row.quantity)
     long = quantity is not None and quantity > 0
-    native = figures.symbol_parts(row.symbol)[1]
+    native = short_name(row.symbol)
     entry, mark = figures.decimal(row.entry_price), figures.decimal(row.mark_price)
     gain = None
     if entry and mark is not None:
         gain = float((mark - entry) / entry * 100) * (1 if long else -1)
+    marks = [figures.decimal(text) for text in (row.mark_price, row.stop_price, row.target_price)]
+    decimals = decimals_needed(*(float(price) for price in marks if price is not None))
     stale, tilde = row.stale, "~" if row.stale else ""
     unrealized, gap = figures.decimal(row.unrealized), stop_gap_pct(row)
     stop = nearest_stop(row)
@@ -179,12 +185,12 @@ def position_cells(row: PositionRow, held: str, leaves: str, halted: bool) -> Gr
             (figures.amount(row.quantity), "text"),
             signed_money(row.unrealized, stale),
             (figures.change(gain), "stale" if stale else figures.direction(gain)),
-            (level(row.entry_price), "text"),
-            (tilde + level(row.mark_price), "stale" if stale else "text"),
+            (level(row.entry_price, decimals), "text"),
+            (tilde + level(row.mark_price, decimals), "stale" if stale else "text"),
             (figures.UNKNOWN if stop is None else stop[1], "muted"),
             (f"{gap:.2f}%" if gap is not None else figures.UNKNOWN, _gap_style(gap, stale)),
-            (level(row.trailing_price), "muted"),
-            (level(row.target_price), "stale" if halted else "muted"),
+            (level(row.trailing_price, decimals), "muted"),
+            (level(row.target_price, decimals), "stale" if halted else "muted"),
             (figures.money(row.realized, sign=True), "muted"),
             (held, "muted"),
             (leaves, "muted"),
@@ -212,7 +218,9 @@ def _gap_style(gap: float | None, stale: bool) -> str:
     return "stale" if stale else "warn" if gap is not None and gap < NEAR_PCT else "text"
 
 
-def level(text: str) -> str:
-    """A price in decimal text, shown with the decimals of market prices of its size; "" is unknown."""
+def level(text: str, decimals: int = 0) -> str:
+    """A price in decimal text, with the decimals that it needs, ``decimals`` at least; "" is unknown."""
     value = figures.decimal(text)
-    return figures.price(float(value)) if value is not None else figures.UNKNOWN
+    if value is None:
+        return figures.UNKNOWN
+    return price_text(float(value), max(decimals, decimals_needed(float(value))), _LEVEL)

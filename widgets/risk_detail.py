@@ -14,6 +14,7 @@ from widgets.codes import meaning
 from widgets.gauges import ALARM, WARN, Gauge, gauge_lines
 from widgets.lines import Line, section
 from widgets.positions import of_prices
+from widgets.symbol_names import short_name
 
 _STATES = {"active": "badge-good", "reducing": "badge-warn", "halted": "badge-bad"}
 _SENT = {
@@ -50,7 +51,7 @@ def state_lines(status: StatusRow | None, *, stale: bool = False) -> list[Line]:
         ),
     ]
     if status.locked:
-        names = ", ".join(figures.symbol_parts(symbol)[1] for symbol in status.locked)
+        names = ", ".join(short_name(symbol) for symbol in status.locked)
         lines.append((("! not entered for a while after stops: ", "warn"), (names, "text")))
     if status.stale_symbols:
         many = "symbol is" if status.stale_symbols == 1 else "symbols are"
@@ -101,7 +102,7 @@ def denial_lines(drops: Mapping[str, int], orders: Iterable[OrderRow]) -> list[L
 def _denied(row: OrderRow) -> Line:
     return (
         (f"{figures.clock(row.created_ns)}  ", "muted"),
-        (f"{row.side} {figures.amount(row.quantity)} {figures.symbol_parts(row.symbol)[1]}", "text"),
+        (f"{row.side} {figures.amount(row.quantity)} {short_name(row.symbol)}", "text"),
         (f"  {row.reason}", "warn"),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from widgets.cells import Cell, fit
 from widgets.columns import Column
-from widgets.figures import shortened
+from widgets.figures import rounded, shortened
 from widgets.highlight import marked
 from widgets.rows import GridRow
 
@@ -38,6 +38,8 @@ def row_cells(
         column = columns[index]
         if column.shorten:
             text = shortened(text, column_width)
+        elif column.rounds:
+            text = rounded(text, column_width)
         cell = (fit(text, column_width, column.right), style)
         if needles is None:
             cells.append(cell)

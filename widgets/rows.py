@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from widgets.cells import Cell
+from widgets.symbol_names import told_apart
 
 T = TypeVar("T")
 
@@ -26,10 +27,11 @@ class RowCache(Generic[T]):
         self._rows: dict[str, tuple[T, tuple[object, ...], GridRow]] = {}
 
     def get(self, key: str, source: T, *depends: object) -> GridRow:
+        depends = (*depends, told_apart())
         known = self._rows.get(key)
         if known is not None and known[0] is source and known[1] == depends:
             return known[2]
-        row = self._build(source, *depends)
+        row = self._build(source, *depends[:-1])
         self._rows[key] = (source, depends, row)
         return row
 

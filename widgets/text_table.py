@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from widgets.cells import Cell, fit
 from widgets.columns import Column, choose_columns
-from widgets.figures import shortened
+from widgets.figures import rounded, shortened
 from widgets.lines import Line
 
 
@@ -23,5 +23,7 @@ def _line(row: Sequence[Cell], columns: Sequence[Column], plan: Sequence[tuple[i
         if cells:
             cells.append((" ", "text"))
         (text, style), column = row[index], columns[index]
-        cells.append((fit(shortened(text, width) if column.shorten else text, width, column.right), style))
+        if column.shorten or column.rounds:
+            text = shortened(text, width) if column.shorten else rounded(text, width)
+        cells.append((fit(text, width, column.right), style))
     return tuple(cells)

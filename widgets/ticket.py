@@ -12,7 +12,9 @@ from widgets import figures
 from widgets.cells import Cell
 from widgets.form import FormField
 from widgets.lines import Line
+from widgets.market.prices import decimals_needed, price_text
 from widgets.opportunities import SIDES
+from widgets.symbol_names import short_name
 
 Values = Mapping[str, str]
 
@@ -52,7 +54,7 @@ def ticket_fields(values: Values, symbols: Sequence[str]) -> list[FormField]:
 
     kind = values["type"]
     fields = [
-        of("symbol", "symbol", 0, {symbol: figures.symbol_parts(symbol)[1] for symbol in symbols}),
+        of("symbol", "symbol", 0, {symbol: short_name(symbol) for symbol in symbols}),
         of("side", "side", 0, {side: text for side, (text, _) in SIDES.items()}),
         of("type", "type", 0, TYPES),
         of("sizing", "size by", 0, SIZINGS),
@@ -121,8 +123,10 @@ def market_line(tick: TickRow | None, position: str) -> Line:
         return (("the market of this symbol is not known", "warn"),)
     style, tilde = ("stale", "~") if tick.stale else ("text", "")
     cells: list[Cell] = []
+    decimals = decimals_needed(tick.bid, tick.ask)
     for label, price in (("bid", tick.bid), ("ask", tick.ask)):
-        cells += [(f"{label} ", "muted"), (f"{tilde}{figures.price(price)}  ", style)]
+        shown = figures.UNKNOWN if price is None else price_text(price, decimals)
+        cells += [(f"{label} ", "muted"), (f"{tilde}{shown}  ", style)]
     return (
         *cells,
         ("held ", "muted"),
@@ -134,7 +138,7 @@ def market_line(tick: TickRow | None, position: str) -> Line:
 def ticket_lines(ticket: OrderTicket, preview: OrderPreview) -> list[Line]:
     """The order in words, and below it what else was asked for."""
     side, style = SIDES[ticket.side]
-    native = figures.symbol_parts(ticket.symbol)[1]
+    native = short_name(ticket.symbol)
     kind = TYPES[ticket.type]
     levels = [
         f"{label} {figures.amount(value)}"

@@ -9,20 +9,23 @@ from widgets import figures
 from widgets.cells import Cell
 from widgets.columns import Column
 from widgets.grid import Grid
+from widgets.market.prices import decimals_needed, price_text
 from widgets.price_flash import PriceFlashes
 from widgets.rows import GridRow, RowCache
+from widgets.symbol_names import short_name
 
 SPARK_WIDTH = 10
-_LAST = 10
+_LAST = _PRICE = 10
+"""Cells that a price has for sure."""
 
 
 class TicksPane(Grid):
     COLUMNS = (
-        Column("symbol", "symbol", 9, 0, grow=5),
+        Column("symbol", "symbol", 9, 0, grow=5, whole=24),
         Column("last", "last", _LAST, 1, right=True, grow=2),
         Column("change", "change", 8, 0, right=True, grow=1, heading="change_pct"),
-        Column("bid", "bid", 10, 4, right=True, grow=2),
-        Column("ask", "ask", 10, 4, right=True, grow=2),
+        Column("bid", "bid", _PRICE, 4, right=True, grow=2),
+        Column("ask", "ask", _PRICE, 4, right=True, grow=2),
         Column("score", "score", 5, 2, right=True),
         Column("rsi", "rsi", 4, 6, right=True),
         Column("age", "age", 4, 3, right=True, heading="age_ms"),
@@ -40,6 +43,8 @@ class TicksPane(Grid):
         self.mode = ""
         """Which symbols are shown, for a person; "" all."""
         self._cache: RowCache[TickRow] = RowCache(tick_cells)
+        self._decimals: dict[str, tuple[TickRow, int]] = {}
+        """By symbol: the row that was looked at last, and the most that its prices had."""
 
     def show(
         self, ticks: Iterable[tuple[TickRow, float | None]], *, ordered: bool = False, past: bool = False
@@ -53,21 +58,38 @@ class TicksPane(Grid):
         moved = self._flashes.moved(row for row, _ in by_symbol) if self._flashes is not None else {}
         return self.set_rows(
             [
-                self._cache.get(row.symbol, row, figures.age(age), moved.get(row.symbol, 0), past)
+                self._cache.get(
+                    row.symbol, row, figures.age(age), moved.get(row.symbol, 0), past, self._decimals_of(row)
+                )
                 for row, age in by_symbol
             ]
         )
 
+    def _decimals_of(self, row: TickRow) -> int:
+        """Never fewer than before: prices do not dance."""
+        known = self._decimals.get(row.symbol)
+        if known is not None and known[0] is row:
+            return known[1]
+        before = 0 if known is None else known[1]
+        decimals = max(before, decimals_needed(row.bid, row.ask, row.last))
+        self._decimals[row.symbol] = row, decimals
+        return decimals
 
-def tick_cells(row: TickRow, age: str, flash: int = 0, past: bool = False) -> GridRow:
+
+def tick_cells(
+    row: TickRow, age: str, flash: int = 0, past: bool = False, decimals: int | None = None
+) -> GridRow:
     """A stale symbol's figures are dimmed and its last price carries ``~``; in the ``past`` every last price.
 
-    ``flash``: which way its last price went just now, 0 for not at all.
+    ``flash``: which way its last price went just now, 0 for not at all. ``decimals``: of its prices; None: as
+    these need.
 
     In place of a fresh symbol's age stands what its figures lack: ``book`` while its book is wrong, ``gap``
     while trades are missing in its windows.
     """
-    venue, native = figures.symbol_parts(row.symbol)
+    venue, native = figures.symbol_parts(row.symbol)[0], short_name(row.symbol)
+    if decimals is None:
+        decimals = decimals_needed(row.bid, row.ask, row.last)
     quiet = "stale" if row.stale else "muted"
     moved = "stale" if row.stale else figures.direction(row.change_pct)
     scored = "stale" if row.stale else figures.direction(row.score)
@@ -77,10 +99,10 @@ def tick_cells(row: TickRow, age: str, flash: int = 0, past: bool = False) -> Gr
         row.symbol,
         (
             (native, "stale" if row.stale else "bold"),
-            _last(row, flash, past),
+            _last(row, flash, past, decimals),
             (figures.change(row.change_pct), moved),
-            (figures.price(row.bid), quiet),
-            (figures.price(row.ask), quiet),
+            (_price(row.bid, decimals), quiet),
+            (_price(row.ask, decimals), quiet),
             (figures.signed(row.score), scored),
             (figures.number(row.rsi, 0), quiet),
             _age(row, age),
@@ -106,11 +128,15 @@ def tick_cells(row: TickRow, age: str, flash: int = 0, past: bool = False) -> Gr
     )
 
 
-def _last(row: TickRow, flash: int, past: bool) -> Cell:
+def _price(price: float | None, decimals: int, room: int = _PRICE) -> str:
+    return figures.UNKNOWN if price is None else price_text(price, decimals, room)
+
+
+def _last(row: TickRow, flash: int, past: bool, decimals: int) -> Cell:
     """With an arrow while it flashes, where that fits."""
-    price = figures.price(row.last)
     if row.stale or past:
-        return f"~{price}", "stale"
+        return f"~{_price(row.last, decimals, _LAST - 1)}", "stale"
+    price = _price(row.last, decimals, _LAST)
     if not flash:
         return price, "text"
     arrow = figures.arrow(flash) if len(price) < _LAST else ""

@@ -10,10 +10,10 @@ from console.command_line.completion import one_of
 from console.command_line.symbols import symbol_candidates, symbol_named
 from console.keymap import PANES
 from engine.text import clean
-from widgets import figures
 from widgets.grid import Grid
 from widgets.market.pane import MarketPane
 from widgets.opportunities import SIDES
+from widgets.symbol_names import short_name
 from widgets.tabbed import TabbedPane
 
 if TYPE_CHECKING:
@@ -140,4 +140,4 @@ class _Desk:
 
 
 def words_of(symbol: str) -> str:
-    return figures.symbol_parts(symbol)[1]
+    return short_name(symbol)

@@ -17,6 +17,7 @@ from engine.plain_number import plain_number
 from engine.text import clean
 from widgets import figures
 from widgets.orders import FINAL
+from widgets.symbol_names import short_name
 from widgets.ticket import passive_price
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class _Trading:
             app.cancel_order(row)
             return
         symbol = symbol_named(text, {row.symbol for row in self._open()})
-        native = figures.symbol_parts(symbol)[1]
+        native = short_name(symbol)
         app.command(f"CANCEL ALL of {native}", lambda: app.link.cancel_all(symbol), safer=True)
 
     def _order(self, text: str) -> OrderRow | None:
@@ -190,7 +191,7 @@ class _Trading:
         yield Candidate(ALL, f"{len(rows)} open")
         yield from symbol_candidates({row.symbol for row in rows})
         for row in rows:
-            words = f"{row.side} {figures.amount(row.quantity)} {figures.symbol_parts(row.symbol)[1]}"
+            words = f"{row.side} {figures.amount(row.quantity)} {short_name(row.symbol)}"
             yield Candidate(row.id, words)
 
     def parts(self, before: Sequence[str]) -> Iterable[Candidate]:

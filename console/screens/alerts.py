@@ -18,6 +18,8 @@ from engine.errors import AlertError
 from widgets import figures
 from widgets.alerts import AlertsGrid, alert_fields, alert_lines, alert_of
 from widgets.lines import Line
+from widgets.market.prices import decimals_needed, price_text
+from widgets.symbol_names import short_name
 
 if TYPE_CHECKING:
     pass
@@ -70,9 +72,9 @@ class AlertScreen(FormScreen):
         now: Line = (("the market of this symbol is not known", "muted"),)
         if tick is not None:
             now = (
-                (f"{figures.symbol_parts(tick.symbol)[1]} ", "bold"),
+                (f"{short_name(tick.symbol)} ", "bold"),
                 ("last ", "muted"),
-                (figures.price(tick.last), "stale" if tick.stale else "text"),
+                (_price(tick.last), "stale" if tick.stale else "text"),
                 ("  score ", "muted"),
                 (figures.signed(tick.score), "text"),
             )
@@ -118,7 +120,11 @@ def last_price(view: DeskView, values: Mapping[str, str]) -> str:
     price = {"last": tick.last, "bid": tick.bid, "ask": tick.ask}[what]
     if price is None:
         return ""
-    return figures.price(price).replace(",", "") if price >= 0.01 else f"{price:.12f}".rstrip("0")
+    return _price(price).replace(",", "") if price >= 0.01 else f"{price:.12f}".rstrip("0")
+
+
+def _price(price: float | None) -> str:
+    return figures.UNKNOWN if price is None else price_text(price, decimals_needed(price))
 
 
 class AlertsScreen(Editor):

@@ -14,6 +14,7 @@ from widgets.form import FormField
 from widgets.lines import Line
 from widgets.opportunities import SIDES
 from widgets.orders import FINAL, order_state
+from widgets.symbol_names import short_name
 from widgets.ticket import market_line, verdict_line
 
 _FIELDS = (
@@ -28,7 +29,7 @@ class AmendScreen(FormScreen):
     """``row``: the order as it was when this was opened; how it stands now is followed in ``view``."""
 
     def __init__(self, link: TradingLink, view: DeskView, row: OrderRow) -> None:
-        super().__init__(f"Amend {row.side} {figures.symbol_parts(row.symbol)[1]}")
+        super().__init__(f"Amend {row.side} {short_name(row.symbol)}")
         self._link, self._view, self._row = link, view, row
         self._judging = False
         self._judged: tuple[dict[str, str], Line] = ({}, ())

@@ -18,6 +18,7 @@ from widgets.box import Box
 from widgets.choices import Choice, Choices
 from widgets.lines import Line, Lines
 from widgets.positions import level, signed_money
+from widgets.symbol_names import short_name
 
 PARTS = (100, 75, 50, 25)
 
@@ -94,7 +95,7 @@ class CloseScreen(Modal[FlattenPatch]):
         return [
             (
                 ("▲ LONG " if held > 0 else "▼ SHORT ", "up" if held > 0 else "down"),
-                (f"{figures.amount(str(abs(held)))} {figures.symbol_parts(row.symbol)[1]}", "bold"),
+                (f"{figures.amount(str(abs(held)))} {short_name(row.symbol)}", "bold"),
                 (" at ", "muted"),
                 (level(row.entry_price), "text"),
                 ("  now ", "muted"),

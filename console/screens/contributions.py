@@ -11,9 +11,9 @@ from console.link_protocol import ModelsLink
 from console.screens.reader import Reader
 from engine.api.model_protocol import Contributions
 from engine.errors import LinkError
-from widgets import figures
 from widgets.contributions import contribution_lines
 from widgets.lines import Line
+from widgets.symbol_names import short_name
 
 
 class ContributionsScreen(Reader):
@@ -53,7 +53,7 @@ class ContributionsScreen(Reader):
 
     def action_ask(self) -> None:
         self._parts = None
-        native = figures.symbol_parts(self._symbol)[1]
+        native = short_name(self._symbol)
         asking: Line = ((f"taking the prediction for {native} apart, outside the engine…", "muted"),)
         self.show([asking])
         # Whoever walks on wants the symbol of now, not the answers in between.

@@ -15,9 +15,9 @@ from console.view import DeskView
 from engine.api.protocol import Reply
 from engine.api.trading_protocol import LimitPatch, LimitRow
 from engine.config import OWN_LIMITS
-from widgets import figures
 from widgets.limits import LimitsGrid, limit_lines
 from widgets.lines import Line
+from widgets.symbol_names import short_name
 
 DESK, EXITS, STRATEGY, SYMBOL = "desk", "exits", "strategy:", "symbol:"
 
@@ -130,7 +130,7 @@ class LimitsScreen(Editor):
             )
         ]
         if status is not None and status.locked:
-            names = ", ".join(figures.symbol_parts(symbol)[1] for symbol in status.locked)
+            names = ", ".join(short_name(symbol) for symbol in status.locked)
             lines.append(
                 (("! locked after stops: ", "warn"), (names, "text"), (" not entered for a while", "muted"))
             )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from console.link_protocol import Link
 from console.screens.asking_reader import AskingReader
 from engine.api.protocol import SymbolSignals
-from widgets import figures
 from widgets.lines import Line
+from widgets.symbol_names import short_name
 from widgets.symbol_signals import signal_lines
 
 
@@ -14,7 +14,7 @@ class SignalsScreen(AskingReader):
     EVERY_S = 0.75
 
     def __init__(self, symbol: str, link: Link) -> None:
-        super().__init__(f"Signals of {figures.symbol_parts(symbol)[1]}")
+        super().__init__(f"Signals of {short_name(symbol)}")
         self._symbol, self._link = symbol, link
         self._signals: SymbolSignals | None = None
 

@@ -12,8 +12,8 @@ from engine.api.protocol import Reply, SymbolSignals, WeightsPatch
 from engine.config import BlendWeights
 from engine.errors import LinkError
 from engine.events import Family
-from widgets import figures
 from widgets.lines import Line
+from widgets.symbol_names import short_name
 from widgets.weights import WeightsGrid, sum_lines
 
 _ABOUT = {
@@ -64,7 +64,7 @@ class WeightsScreen(Editor):
         lines = sum_lines(self._weights, 50)
         if live is None:
             return lines
-        native = figures.symbol_parts(live.symbol)[1]
+        native = short_name(live.symbol)
         return [
             *lines,
             ((f"live now: what really counts for {native}, of what it has and how old", "muted"),),

@@ -68,16 +68,17 @@ def ticks(seed: int = 1, step: int = 0, symbols: int = 8) -> tuple[TickRow, ...]
     rows = []
     for index, name in enumerate(names):
         path = _walk(rng, PRICES.get(name, 10.0 + index), 24)
+        digits = 2 if path[-1] >= 100 else 4 if path[-1] >= 1 else 6
         last, half = path[-1], path[-1] * 0.00008
         stale = name == "DOT-USD"
         rows.append(
             TickRow(
                 symbol=f"simulated:{name}",
-                bid=last - half,
+                bid=round(last - half, digits),
                 bid_size=rng.uniform(0.1, 9),
-                ask=last + half,
+                ask=round(last + half, digits),
                 ask_size=rng.uniform(0.1, 9),
-                last=last,
+                last=round(last, digits),
                 change_pct=(last / path[-6] - 1) * 100,
                 volume=rng.uniform(1, 400),
                 age_ms=4_200.0 if stale else rng.uniform(5, 900),

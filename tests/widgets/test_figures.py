@@ -13,28 +13,6 @@ from widgets import figures
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (64_218.374, "64,218.37"),
-        (148.2214, "148.22"),
-        (5.77312, "5.7731"),
-        (0.52317, "0.523170"),
-        (0.0, "0.000000"),
-        (0.001234, "0.001234"),
-        (0.0009, "0.0009000"),
-        (0.00001234, "1.234e-05"),
-        (-0.00001236, "-1.236e-05"),
-        (1e-9, "1.000e-09"),
-        (None, "–"),
-        (math.nan, "–"),
-        (math.inf, "–"),
-    ],
-)
-def test_price(value: float | None, text: str) -> None:
-    assert figures.price(value) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
         (62_139.4713, "62,139.47"),
         (31_000.0, "31,000"),
         (-12.345678, "-12.3457"),
@@ -128,6 +106,10 @@ def test_zero_has_no_minus() -> None:
         ("1,234,567.12345678", 12, "~1,234,567.1"),
         ("0.00000001/0.02345678", 12, "0.00000001/0.02345678"),
         ("not a number at all", 5, "not a number at all"),
+        ("92,683,911", 9, "~92.68M"),
+        ("-14,283,990.25", 10, "~-14.28M"),
+        ("0/123,456,789,012", 9, "~0/123.5G"),
+        ("3/123,456,789,012", 10, "3/123,456,789,012"),
     ],
 )
 def test_long_amounts_are_rounded_with_a_mark_and_never_to_zero(text: str, width: int, shown: str) -> None:
@@ -180,3 +162,20 @@ def test_no_colour_says_what_no_sign_says(value: float | None, decimals: int) ->
         told = "flat" if not text.strip("▲▼+-0.%–") else "down" if "-" in text else "up"
         assert told == style or text == figures.UNKNOWN, text
     assert figures.direction(1e-9, None) == "up"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("▲+12,345.67", 11, "▲+12,345.67"),
+        ("▲+123,456.78", 11, "▲+123,457"),
+        ("~▼-9,999,999.99", 11, "~▼-10000000"),
+        ("▼-12,345,678.90", 11, "▼-12345679"),
+        ("▲+98,765,432,109.00", 11, "▲+98765.43M"),
+        ("▲+999,999,999,999.99", 9, "▲+1000.0G"),
+        ("▼-1,234.56 EUR", 9, "▼-1,234.56 EUR"),
+        ("–", 0, "–"),
+    ],
+)
+def test_money_that_is_too_wide_is_rounded(text: str, width: int, shown: str) -> None:
+    assert figures.rounded(text, width) == shown

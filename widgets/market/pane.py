@@ -18,6 +18,7 @@ from widgets.market.part import MarketPart
 from widgets.market.prices import decimals_of, price_text
 from widgets.market.surroundings import NOWHERE, Surroundings
 from widgets.market.trades import TradesPart
+from widgets.symbol_names import short_name
 from widgets.titles import entitle
 
 BESIDE = 110
@@ -155,7 +156,7 @@ def facts(detail: MarketDetail, around: Surroundings, *, past: bool = False) -> 
 
     ``past``: all of it is of a while ago.
     """
-    wanted = clean(figures.symbol_parts(around.symbol)[1], 24)
+    wanted = clean(short_name(around.symbol), 24)
     frame = detail.frame
     if frame is None or detail.symbol != around.symbol:
         return [f"{wanted}…" if wanted else "no symbol"]

@@ -25,6 +25,23 @@ def decimals_of(tick_size: str, prices: tuple[float, ...] = ()) -> int:
     return min(max(5 - math.floor(math.log10(max(known))), 2), MOST_DECIMALS)
 
 
+def decimals_needed(*prices: float | None) -> int:
+    """How many decimals ``prices`` of one instrument have, where its tick is not told: as many as is usual at
+    that size, or as these need, up to six digits that mean something."""
+    known = [price for price in prices if price is not None and math.isfinite(price)]
+    size = max((abs(price) for price in known), default=0.0)
+    least = 2 if size >= 100 else 4 if size >= 1 else 6
+    if not size:
+        return least
+    digits = -math.floor(math.log10(size))
+    if size < 0.001:
+        least = min(digits + 3, MOST_DECIMALS)
+    most = min(digits + 5, MOST_DECIMALS)
+    while least < most and any(round(price, least) != price for price in known):
+        least += 1
+    return least
+
+
 def price_text(price: float, decimals: int, widest: int = WIDEST) -> str:
     """``64,218.37``, in at most ``widest`` cells (8 or more are enough for any).
 
