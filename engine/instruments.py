@@ -86,13 +86,15 @@ class Instruments:
         lot_size: Decimal | None = None,
         min_notional: Decimal = Decimal(0),
         price: float = 1.0,
+        highest: float = 0.0,
         currency: str | None = None,
     ) -> Instrument:
-        """Add ``symbol`` (or return it, if known). Without a grid, one is assumed from ``price``."""
+        """Add ``symbol`` (or return it, if known). Without a grid, one is assumed from ``price``, lots
+        from ``highest``, where prices are known to go so far: both steps are fine at either."""
         known = self._by_symbol.get(symbol)
         if known is not None:
             return known
-        tick, lot = assumed_grid(price)
+        tick, lot = assumed_grid(price)[0], assumed_grid(max(price, highest))[1]
         instrument = Instrument(
             index=len(self._all),
             symbol=symbol,

@@ -18,6 +18,7 @@ from engine.config import Config
 from engine.errors import ConfigError
 from engine.instruments import Instruments, venue_of
 from engine.research.bar_clock import on_bars
+from engine.research.bar_ticks import HIGH, LOW
 from engine.research.result import Backtest
 from engine.strategies.model import Model
 from engine.symbols import quote_currency
@@ -152,11 +153,13 @@ def _models(
 
 def _play_bars(desk: Desk, data: BarData, progress: Callable[[float], None]) -> None:
     for symbol, series in zip(data.symbols, data.series, strict=True):
-        price = float(series.values[0, 0])
-        if venue_of(symbol) in (FILE, POLLED):
-            # Nobody told in what it is quoted: a share's name does not.
-            desk.instruments.add(symbol, price=price, currency=_currency(desk, symbol))
-        desk.intake.add_symbol(symbol, price)
+        # Nobody told in what a share is quoted: its name does not.
+        told = venue_of(symbol) not in (FILE, POLLED)
+        # A grid of the first price alone is none for one that falls, or grew, a thousandfold.
+        lowest, highest = float(series.values[:, LOW].min()), float(series.values[:, HIGH].max())
+        currency = None if told else _currency(desk, symbol)
+        desk.instruments.add(symbol, price=lowest, highest=highest, currency=currency)
+        desk.intake.add_symbol(symbol)
     if len(data.warm):
         with desk.warming_up():
             desk.on_screened(data.warm)

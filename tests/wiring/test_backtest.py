@@ -250,6 +250,18 @@ def test_no_more_is_traded_of_a_bar_than_its_share_of_the_volume() -> None:
     assert first == [1.0] * 4
 
 
+@pytest.mark.parametrize(("first", "scale"), [(1e9, 0.01), (1e-4, 600.0)], ids=["fallen", "grown"])
+def test_prices_and_quantities_are_exact_however_far_from_the_first_price(first: float, scale: float) -> None:
+    rows = [[first] * 4, *(row[:4] for row in rising(60, 103.0)), [104.0] * 4]
+    rows = [rows[0], *([round(price * scale, 6) for price in row] for row in rows[1:])]
+    bars = series(range(len(rows)), [[*row, 1e6] for row in rows])
+    chosen = config(("ema_cross",), *RULES, *TECHNICAL, *WIDE)
+    (deal,) = run(chosen, prepared([bars], participation_pct=100.0)).deals[-1:]
+    assert float(deal.price) == rows[-1][0]
+    notional = float(deal.quantity) * float(deal.price)
+    assert notional == pytest.approx(1e5 * chosen.account.order_size_pct / 100 * 0.8, rel=0.3)
+
+
 def test_sources_of_a_trade_add_up_and_its_money_to_the_account() -> None:
     found = run(config(STRATEGIES, *RULES, *WIDE), prepared([walk(3, 300), walk(4, 300)]))
     assert found.trades
