@@ -37,17 +37,19 @@ class BarRows:
         self._series: dict[tuple[str, int], int] = {}
         self._sources: dict[str, tuple[int, bool]] = {}
         """(number, whether it is known to adjust for splits)"""
+        self._files: dict[tuple[str, bool], int] = {}
 
     def forget_ids(self) -> None:
         """After a transaction that was taken back: some may not exist."""
         self._series.clear()
         self._sources.clear()
+        self._files.clear()
 
     def put(
         self, connection: sqlite3.Connection, bars: Sequence[Bar], *, split_adjusted: bool = False
     ) -> int:
         """How many were new or changed a stored one. ``split_adjusted``: see ``sources``; False: it is not
-        known, as of a bar that came by itself."""
+        known, as of a bar that came by itself; of a file it is."""
         before = connection.total_changes
         numbered = [(self._series_id(connection, bar.symbol, bar.interval_s), bar) for bar in bars]
         sources = {bar.source: self._source_id(connection, bar.source, split_adjusted) for bar in bars}
@@ -122,6 +124,8 @@ class BarRows:
         return found
 
     def _source_id(self, connection: sqlite3.Connection, name: str, split_adjusted: bool) -> int:
+        if name.startswith(FILE_SOURCE):
+            return self._file_id(connection, name, split_adjusted)
         number, known = self._sources.get(name, (0, False))
         if number and (known or not split_adjusted):
             return number
@@ -133,6 +137,24 @@ class BarRows:
         row = connection.execute("SELECT id, split_adjusted FROM sources WHERE name = ?", (name,)).fetchone()
         found = self._sources[name] = int(row[0]), bool(row[1])
         return found[0]
+
+    def _file_id(self, connection: sqlite3.Connection, name: str, split_adjusted: bool) -> int:
+        """Files of other folders, or symbols, have the same name: the prices of one say nothing of those of
+        another. The first kind has the name alone."""
+        found = self._files.get((name, split_adjusted))
+        kind = "split-adjusted" if split_adjusted else "as traded"
+        for told in (name, f"{name} ({kind})") if found is None else ():
+            connection.execute(
+                "INSERT OR IGNORE INTO sources (name, split_adjusted) VALUES (?, ?)", (told, split_adjusted)
+            )
+            number, known = connection.execute(
+                "SELECT id, split_adjusted FROM sources WHERE name = ?", (told,)
+            ).fetchone()
+            if bool(known) is split_adjusted:
+                found = self._files[name, split_adjusted] = int(number)
+                break
+        assert found is not None
+        return found
 
 
 def _row(series: int, source: int, bar: Bar) -> tuple[Any, ...]:

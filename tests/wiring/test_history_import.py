@@ -81,6 +81,31 @@ def test_a_split_excuses_its_jump_and_prices_are_adjusted_backwards(tmp_path: Pa
     np.testing.assert_allclose(closes, [9.8, 9.996, 9.996, 10.0], rtol=1e-12)
 
 
+@pytest.mark.parametrize("first", [False, True], ids=["as traded first", "split-adjusted first"])
+def test_how_prices_are_told_is_of_each_file_though_their_names_are_the_same(
+    tmp_path: Path, first: bool
+) -> None:
+    paths = {}
+    for symbol, closes in (("MSFT", [100.0, 102.0, 51.0, 50.0]), ("AAPL", [50.0, 51.0, 51.0, 50.0])):
+        (tmp_path / symbol).mkdir()
+        paths[symbol] = f"{symbol}={_write(tmp_path / symbol / 'daily.csv', closes)}"
+    actions = tmp_path / "actions.csv"
+    actions.write_text("symbol,date,kind,value\nAAPL,2024-01-04,split,2\nMSFT,2024-01-04,split,2\n")
+    for adjusted in (first, not first):
+        file = paths["AAPL" if adjusted else "MSFT"]
+        _import(tmp_path, file, actions=(actions,), chosen=Chosen(split_adjusted=adjusted))
+    for symbol in paths:
+        assert _stored(tmp_path, f"poll:{symbol}", adjust=True).values[:, 3].tolist() == [
+            50.0,
+            51.0,
+            51.0,
+            50.0,
+        ]
+    # What was forgotten the first time is mended by saying it the second.
+    _import(tmp_path, paths["AAPL"])
+    assert _stored(tmp_path, "poll:AAPL", adjust=True).values[:, 3].tolist() == [25.0, 25.5, 51.0, 50.0]
+
+
 def test_a_file_never_replaces_what_a_venue_told(tmp_path: Path) -> None:
     store = BarStore(tmp_path / BARS_DATABASE)
     store.start()
