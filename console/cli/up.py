@@ -10,14 +10,17 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.desk import config_options
 from console.cli.settings import configuration, state_dir
 from engine.errors import EngineBusyError, StoreError
+from engine.ops.systemd_unit import WATCHDOG_S
 from engine.store.lock import StateLock, holder
 from engine.store.read import DATABASE
+from engine.text import clean
 
 if TYPE_CHECKING:
     from engine.workers.supervisor import Child
@@ -29,6 +32,8 @@ SPARES_S = 15.0
 _URL = "TICKDESK_BUS__URL"
 """Not on the command line: everybody can read that."""
 _TAPES = "TICKDESK_RECORD__DIR"
+_LIFE = "life"
+"""Where workers say that they live."""
 _MARGIN_S = 2.0
 """An engine that is gone within ``engine.shutdown_s`` by itself is not hurried."""
 
@@ -59,13 +64,15 @@ async def _run(arguments: argparse.Namespace, where: Path, url: str) -> int:
             server.append(
                 Child("redis", command, folder / "redis.out", locks=(lock.fileno(),), aside=shares_not)
             )
-        supervisor = Supervisor([*_children(arguments, where, folder, url), *server], _tell)
+        workers = _children(arguments, where, folder, url)
+        supervisor = Supervisor([*workers, *server], _tell)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, supervisor.stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: _tell("SIGHUP: the topology stays"))
         _tell(f"the desk's state is in {where}; what the workers print, in {folder}")
-        return await supervisor.run()
+        with _watched(workers, folder / _LIFE):
+            return await supervisor.run()
     finally:
         lock.release()
 
@@ -97,6 +104,22 @@ async def _locked(where: Path, folder: Path) -> StateLock:
                     "its desk, or choose another --state-dir"
                 ) from None
         await asyncio.sleep(0.1)
+
+
+@contextlib.contextmanager
+def _watched(workers: Sequence[Child], folder: Path) -> Iterator[None]:
+    """While this is open, ``workers`` say that they live, each in ``folder``."""
+    from engine.workers.life_signs import LifeSigns
+
+    with contextlib.ExitStack() as opened:
+        for child in workers:
+            try:
+                child.life = opened.enter_context(
+                    contextlib.closing(LifeSigns(folder / child.name, WATCHDOG_S))
+                )
+            except OSError as error:
+                _tell(f"{child.name} is not killed where it hangs: {clean(error, 100)}")
+        yield
 
 
 def _children(arguments: argparse.Namespace, where: Path, folder: Path, url: str) -> list[Child]:

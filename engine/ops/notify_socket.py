@@ -15,6 +15,7 @@ from engine.text import clean
 log = logging.getLogger("engine.service")
 
 SOCKET, PERIOD, OF_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
+READY, ALIVE, STOPPING = "READY=1", "WATCHDOG=1", "STOPPING=1"
 _STATUS = 200
 """Characters of a status line."""
 
@@ -44,16 +45,16 @@ class NotifySocket:
         return True
 
     def ready(self, status: str) -> bool:
-        return self.say("READY=1", _line(status), f"MAINPID={os.getpid()}")
+        return self.say(READY, _line(status), f"MAINPID={os.getpid()}")
 
     def status(self, text: str) -> bool:
         return self.say(_line(text))
 
     def alive(self) -> bool:
-        return self.say("WATCHDOG=1")
+        return self.say(ALIVE)
 
     def stopping(self, status: str) -> bool:
-        return self.say("STOPPING=1", _line(status))
+        return self.say(STOPPING, _line(status))
 
     def close(self) -> None:
         self._socket.close()

@@ -143,8 +143,7 @@ class LiveEngine:
         """As looked at last; None: there is none."""
         self.metrics = desk_metrics(self)
         self._manager = ServiceManager(
-            loop_beats=lambda: self.heartbeat.beats,
-            writer_beats=lambda: self.store.beats,
+            beats={"loop": lambda: self.heartbeat.beats, "writer": lambda: self.store.beats},
             status=self._standing,
         )
         self._ending: Shutdown | None = None

@@ -1,7 +1,7 @@
-"""The engine as a service: what its manager (systemd) is told, and when it is told nothing any more.
+"""A process as a service: what its manager (systemd, or `tickdesk up`) is told, and when nothing any more.
 
 A loop that is held up does not come to tell; a writer that hangs is noticed here. In both cases the manager
-hears nothing, ends the engine and starts another, which takes up what is durable.
+hears nothing, ends the process and starts another, which takes up what is durable.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from engine.ops.watchdog import Watchdog
 log = logging.getLogger("engine.service")
 
 SHARE = 4
-"""So many times within the manager's period it is told that the engine lives."""
+"""So many times within the manager's period it is told that the process lives."""
 _MOST_S = 2.0
 
 
@@ -27,13 +27,12 @@ class ServiceManager:
     def __init__(
         self,
         *,
-        loop_beats: Callable[[], int],
-        writer_beats: Callable[[], int],
+        beats: Mapping[str, Callable[[], int]],
         status: Callable[[], str],
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        """``status()``: one line."""
-        self._beats = {"loop": loop_beats, "writer": writer_beats}
+        """``beats``: by what must get on, a counter of its progress. ``status()``: one line."""
+        self._beats = dict(beats)
         self._status = status
         self._said = ""
         self._socket, self._period_s = open_socket(environ)
@@ -41,7 +40,7 @@ class ServiceManager:
         self._warned = False
 
     def ready(self) -> None:
-        """The engine listens; from now on the manager waits for ``run`` to tell that it lives."""
+        """It is there to work; from now on the manager waits for ``run`` to tell that it lives."""
         if self._socket is not None:
             self._said = self._status()
             self._socket.ready(self._said)

@@ -33,6 +33,8 @@ from engine.processor import step_aside
 from engine.text import clean
 from engine.wiring.end_signals import SAME_S
 from engine.wiring.end_tasks import end_tasks
+from engine.wiring.heartbeat import Heartbeat
+from engine.wiring.service_manager import ServiceManager
 from engine.workers.place import worker_name
 
 if TYPE_CHECKING:
@@ -113,6 +115,11 @@ class Worker:
         self._stopped_s = 0.0
         self._since_ns = frame.clock()
         self._agreed = agreed(frame.config)
+        self._heartbeat = Heartbeat()
+        self._manager = ServiceManager(
+            beats={"loop": lambda: self._heartbeat.beats},
+            status=lambda: "stopping" if self._stopping.is_set() else "running",
+        )
         self._cpu_s, self._beaten_s = time.process_time(), time.monotonic()
 
     async def run(self) -> int:
@@ -129,6 +136,7 @@ class Worker:
                 async with asyncio.timeout(1.0):
                     await frame.registry.leave(frame.worker)
             await frame.redis.aclose()
+            self._manager.close()
         log.info("stopped")
         return 0
 
@@ -142,6 +150,7 @@ class Worker:
             os._exit(1)
         log.info("stopping", extra={"fields": {"who": who}})
         self._stopped_s = now_s
+        self._manager.stopping()
         self._told()
         self._stopping.set()
 
@@ -168,7 +177,9 @@ class Worker:
             return
         log.info("works", extra={"fields": {"worker": self._frame.worker, "bus": self._frame.address.shown}})
         stages = [asyncio.create_task(stage.run(), name=stage.name) for stage in self._stages]
+        self._manager.ready()
         beats = asyncio.create_task(self._beat_on())
+        life = [asyncio.create_task(one.run()) for one in (self._heartbeat, self._manager)]
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait([*stages, beats, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -176,7 +187,7 @@ class Worker:
             await end_tasks([*stages, stopping])
             ended = await asyncio.gather(*stages, return_exceptions=True)
             await self._end()
-            await end_tasks([beats])
+            await end_tasks([beats, *life])
         for fault in ended:
             if isinstance(fault, Exception):
                 raise _cause(fault)

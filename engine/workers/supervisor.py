@@ -20,6 +20,7 @@ from engine.processor import step_aside
 from engine.text import clean
 from engine.wiring.end_signals import SAME_S
 from engine.workers import printed
+from engine.workers.life_signs import LOOK_S, LifeSigns, without_manager
 
 log = logging.getLogger("engine.up")
 
@@ -49,7 +50,8 @@ class Child:
     started at first; it stands by for one of its group, and what loads must not keep that one from working.
     ``last``: its end is the end of all. ``told``: its end in order is, since somebody told it to; it is
     started again only after another one. ``locks``: open files that it keeps open, too. ``aside``: it is kept
-    off the processors that desks have for themselves.
+    off the processors that desks have for themselves. ``life``: who says nothing there for too long is
+    killed.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Child:
     told: bool = False
     locks: tuple[int, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    life: LifeSigns | None = None
     process: asyncio.subprocess.Process | None = None
     starts: int = 0
     began_s: float = 0.0
@@ -103,6 +106,7 @@ class Supervisor:
         watchers = [asyncio.create_task(self._keep(child)) for child in self._children]
         watchers.append(asyncio.create_task(self._bound_output()))
         watchers.append(asyncio.create_task(self._keep_aside()))
+        watchers.append(asyncio.create_task(self._listen()))
         for watcher in watchers:
             watcher.add_done_callback(self._watched)
         try:
@@ -147,6 +151,18 @@ class Supervisor:
                         told = True
                         log.warning("%s stays on its processors: %s", child.name, error.strerror)
             await asyncio.sleep(ASIDE_S)
+
+    async def _listen(self) -> None:
+        """What hangs does not end by itself, and what it owns is nobody else's until it does."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            for child in self._children:
+                life, process = child.life, child.process
+                if life is None or not life.look() or process is None or process.returncode is not None:
+                    continue
+                life.begin()
+                self._tell(f"{child.name} has given no sign of life for {life.silent_s:g} s: killed")
+                process.kill()
 
     def _groups(self) -> list[list[Child]]:
         """In their order."""
@@ -209,13 +225,16 @@ class Supervisor:
         try:
             if child.output is not None:
                 output = printed.opened(child.output)
+            if child.life is not None:
+                child.life.begin()
+            life = {} if child.life is None else child.life.environment
             async with child.starting:
                 child.process = process = await asyncio.create_subprocess_exec(
                     *child.command,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    env=os.environ | child.environment,
+                    env=without_manager(dict(os.environ)) | child.environment | life,
                     start_new_session=True,
                     pass_fds=child.locks,
                     preexec_fn=partial(_begin, child.name if output is not None else "", os.getpid()),

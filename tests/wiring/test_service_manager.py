@@ -34,8 +34,7 @@ async def managed(server: NotifyServer, store: Store) -> AsyncIterator[Heartbeat
     heart = Heartbeat()
     environ = {"NOTIFY_SOCKET": server.address, "WATCHDOG_USEC": str(int(PERIOD_S * 1e6))}
     manager = ServiceManager(
-        loop_beats=lambda: heart.beats,
-        writer_beats=lambda: store.beats,
+        beats={"loop": lambda: heart.beats, "writer": lambda: store.beats},
         status=lambda: "running",
         environ=environ,
     )

@@ -14,7 +14,8 @@ import pytest
 
 from engine.errors import EngineBusyError
 from engine.store.lock import StateLock
-from engine.workers import supervisor
+from engine.workers import life_signs, supervisor
+from engine.workers.life_signs import LifeSigns
 from engine.workers.supervisor import Child, Supervisor
 from tests.conftest import ROOT
 
@@ -155,6 +156,37 @@ async def test_who_is_killed_has_not_failed() -> None:
     kept.stop()
     async with asyncio.timeout(10):
         assert await running == 0
+
+
+async def test_who_is_stopped_is_killed_and_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps its lock, so that its spare waits for as long as it hangs."""
+    for module in (life_signs, supervisor):
+        monkeypatch.setattr(module, "LOOK_S", 0.05)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "of-another"))
+    script = (
+        "import os, signal, sys\n"
+        "from engine.ops.notify_socket import open_socket\n"
+        "print(os.getpid(), flush=True, file=open('log', 'a'))\n"
+        "said, period_s = open_socket(os.environ)\n"
+        "assert period_s == 0.25 and said.ready('running')\n"
+        "os.kill(os.getpid(), signal.SIGSTOP)\n"
+    )
+    said: list[str] = []
+    child = Child("desk", [sys.executable, "-c", script], environment={"PYTHONPATH": str(ROOT)})
+    child.life = LifeSigns(tmp_path / "life" / "desk", 0.25)
+    kept = Supervisor([child], said.append)
+    running = asyncio.create_task(kept.run())
+    await _until(2)
+    kept.stop()
+    kept._stopped_s = -100.0
+    kept.stop()
+    async with asyncio.timeout(10):
+        assert await running == 0
+    child.life.close()
+    assert "desk has given no sign of life for 0.25 s: killed" in said
+    assert "desk ended (SIGKILL), starts again in 0.01 s" in said
 
 
 async def test_a_child_keeps_the_lock_of_who_started_it(tmp_path: Path) -> None:

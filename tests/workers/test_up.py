@@ -99,3 +99,18 @@ def test_each_worker_has_a_spare_that_ends_with_it_and_a_tape_has_none(tmp_path:
         assert first.later_s == 0 < spare.later_s and first.output != spare.output
     tape = up._children(told(tape=(tmp_path / "t",), spares=True), tmp_path, tmp_path / "workers", "u")
     assert [child.name for child in tape] == names
+
+
+def test_each_worker_is_heard_while_it_lives_and_a_path_too_long_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = up._children(told(), tmp_path, tmp_path / "workers", "redis://box/0")
+    with up._watched(made, tmp_path / "life"):
+        heard = {child.name: child.life.environment["NOTIFY_SOCKET"] for child in made if child.life}
+        assert sorted(heard) == ["execution", "features-1", "features-2", "market"]
+        assert all(Path(path).is_socket() for path in heard.values())
+    assert not any(Path(path).exists() for path in heard.values())
+    made = up._children(told(), tmp_path, tmp_path / "workers", "redis://box/0")
+    with up._watched(made, tmp_path / ("x" * 120)):
+        assert not any(child.life for child in made)
+    assert capsys.readouterr().err.count("is not killed where it hangs: AF_UNIX path too long") == 4
