@@ -22,7 +22,7 @@ from engine.wiring.backtest_data import Prepared
 from engine.wiring.backtest_tapes import Block, TapeData
 from engine.wiring.desk import Desk
 from engine.wiring.journal_memory import JournalMemory
-from engine.wiring.lookahead_modules import modules_of
+from engine.wiring.lookahead_modules import modules_of, unheard
 from engine.wiring.opened_files import OpenedFiles, watched
 
 CUTS = 12
@@ -60,7 +60,7 @@ def lookahead(
     moments = cuts(_times(prepared), base, count)
     note(f"{len(base):,} signals; changing the future from {len(moments)} moments on")
     found = look(again, base, moments, seed=seed, note=note, progress=progress)
-    for module, what in opened.found:
+    for module, what in [*opened.found, *((name, f"calls {called}") for name, called in unheard(opened.own))]:
         text = f"{module} {what}: what stands there may be of the future, and is not changed with the data"
         found.append(Finding("reads", text))
     return LookAhead(

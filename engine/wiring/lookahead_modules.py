@@ -1,13 +1,28 @@
-"""Which of the users' files a strategy is made of: its own, and those below its folder that it imports."""
+"""Which of the users' files a strategy is made of: its own, and those below its folder that it imports; and
+what they call that opens files where Python does not hear of it."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 _MOST = 1_000
 _IMPORTERS = frozenset({"import_module", "__import__"})
+_UNHEARD: Mapping[str, tuple[str, ...]] = {
+    "polars": ("read_", "scan_"),
+    "pandas": ("read_parquet", "read_feather", "read_orc", "read_hdf", "read_sql"),
+    "pyarrow": ("memory_map", "OSFile"),
+    "pyarrow.csv": ("read_", "open_"),
+    "pyarrow.dataset": ("dataset",),
+    "pyarrow.feather": ("read_",),
+    "pyarrow.parquet": ("read_", "ParquetFile", "ParquetDataset"),
+    "fastparquet": ("ParquetFile",),
+    "duckdb": ("",),
+    "h5py": ("File",),
+    "tables": ("open_file",),
+}
+"""By library, how those of its functions begin that open files, or connections, in compiled code."""
 
 
 def modules_of(origins: Iterable[Path], folder: Path) -> frozenset[Path]:
@@ -25,12 +40,51 @@ def modules_of(origins: Iterable[Path], folder: Path) -> frozenset[Path]:
     return frozenset(found)
 
 
-def _imported(path: Path) -> Iterator[str]:
+def unheard(paths: Iterable[Path]) -> list[tuple[str, str]]:
+    """(module, function) of each that they call."""
+    found: dict[tuple[str, str], None] = {}
+    for path in sorted(paths):
+        nodes = list(_nodes(path))
+        names = _names(nodes)
+        for node in nodes:
+            called = _dotted(node.func, names) if isinstance(node, ast.Call) else ""
+            library, _, function = called.rpartition(".")
+            if library in _UNHEARD and function.startswith(_UNHEARD[library]):
+                found[path.name, called] = None
+    return list(found)
+
+
+def _names(nodes: Iterable[ast.AST]) -> dict[str, str]:
+    """What imports bind, by the name that they give it."""
+    found: dict[str, str] = {}
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {one.asname: one.name for one in node.names if one.asname}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
+    return found
+
+
+def _dotted(node: ast.expr, names: Mapping[str, str]) -> str:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ""
+    return ".".join((names.get(node.id, node.id), *reversed(parts)))
+
+
+def _nodes(path: Path) -> Iterator[ast.AST]:
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    for node in ast.walk(tree):
+    yield from ast.walk(tree)
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in _nodes(path):
         if isinstance(node, ast.Import):
             yield from (one.name for one in node.names)
         elif isinstance(node, ast.ImportFrom):

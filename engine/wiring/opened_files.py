@@ -10,7 +10,12 @@ from pathlib import Path
 
 from engine.text import clean
 
-_EVENTS = ("open", "socket.connect", "subprocess.Popen", "os.posix_spawn", "os.system", "os.exec")
+_EVENTS = frozenset(
+    {
+        *("open", "sqlite3.connect", "socket.connect", "socket.sendto", "socket.sendmsg"),
+        *("subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.exec", "os.fork", "pty.spawn"),
+    }
+)
 _MOST = 20
 _MOST_FRAMES = 200
 
@@ -21,6 +26,7 @@ class OpenedFiles:
 
     def __init__(self, folder: Path, own: Collection[Path]) -> None:
         self._folders = tuple(f"{name}{os.sep}" for name in _names(folder))
+        self.own = frozenset(own)
         self._own = frozenset(name for path in own for name in _names(path))
         self.found: dict[tuple[str, str], None] = {}
         """(module, what it did), in order, each once."""
@@ -29,7 +35,8 @@ class OpenedFiles:
         module = self._module()
         if module and len(self.found) < _MOST:
             what = f"opens {_named(arguments)}" if event == "open" else f"{event} {_named(arguments)}"
-            self.found[module, clean(what, 120)] = None
+            if what != "sqlite3.connect :memory:":
+                self.found[module, clean(what, 120)] = None
 
     def _module(self) -> str:
         """The watched module that does it; "" when none does."""

@@ -8,7 +8,7 @@ import pytest
 
 from console.cli import main
 from console.cli import progress as shown
-from engine.wiring.lookahead_modules import modules_of
+from engine.wiring.lookahead_modules import modules_of, unheard
 
 BARS = 60
 MINE = """
@@ -85,6 +85,22 @@ def test_what_an_imported_file_opens_counts(
     write(folder, "mine", above=f"import {name} as table", within=call or "pass")
     assert judged("mine", bars, folder) == 1
     assert f"READS: {name}.py opens" in capsys.readouterr().out
+
+
+def test_a_database_counts_and_so_does_what_a_library_reads_by_itself(
+    bars: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = bars.with_name("bars.db")
+    write(folder, "asks", within=f'import sqlite3; sqlite3.connect(r"{base}").close()')
+    write(folder, "keeps", within='import sqlite3; sqlite3.connect(":memory:").close()')
+    reads = f'from pyarrow import parquet as pq; import polars as pl; f = lambda: pl.read_csv(r"{bars}")'
+    write(folder, "reads", above=reads, within='pl.DataFrame({"read_csv": [1]})')
+    assert judged("asks", bars, folder) == 1
+    assert "READS: asks.py sqlite3.connect" in capsys.readouterr().out
+    assert judged("keeps", bars, folder) == 0
+    assert [name for _, name in unheard([folder / "reads.py"])] == ["polars.read_csv"]
+    save(folder / "late.py", "import pyarrow.parquet\nx = pyarrow.parquet.read_table('a')\nread_csv('b')\n")
+    assert unheard([folder / "late.py"]) == [("late.py", "pyarrow.parquet.read_table")]
 
 
 def test_files_that_fail_beside_it_are_one_line(
