@@ -11,7 +11,7 @@ from engine.events import NS
 from engine.portfolio.curve import DAY_NS
 from engine.portfolio.performance import Times
 from engine.research.basis import open_always
-from engine.research.result import Backtest
+from engine.research.result import Backtest, Stop
 
 FEW_TRADES = 30
 MOST_OF_PROFIT = 0.5
@@ -32,7 +32,7 @@ def warnings(backtest: Backtest, nets: Sequence[float]) -> list[str]:
     if len(nets) < FEW_TRADES:
         trades = f"{len(nets)} trade{'' if len(nets) == 1 else 's'}"
         found.append(f"the result rests on {trades}, fewer than {FEW_TRADES}: luck can explain it")
-    found += _of_nothing(backtest)
+    found += _of_stops(backtest) + _of_nothing(backtest)
     traded = {trade.symbol for trade in backtest.trades}
     if len(traded) == 1:
         found.append("the result rests on one symbol: nothing says that it holds for another")
@@ -49,6 +49,33 @@ def warnings(backtest: Backtest, nets: Sequence[float]) -> list[str]:
 
 def _at(ns: int) -> str:
     return f" at {datetime.fromtimestamp(ns // NS, UTC):%Y-%m-%d %H:%M:%S}" if ns else ""
+
+
+def _of_stops(backtest: Backtest) -> list[str]:
+    """Of a desk that stopped itself most figures are those of a time without a trade."""
+    parts: dict[int, Stop] = {}
+    for one in backtest.stops:
+        if not one.denied:
+            parts.setdefault(one.until_ns, one)
+    found = []
+    if parts:
+        first = next(iter(parts.values()))
+        lost_ns = sum(one.until_ns - one.ns for one in parts.values())
+        share = _share(lost_ns, backtest.last_ns - backtest.first_ns)
+        more = f", and so in {len(parts)} parts" if len(parts) > 1 else ""
+        found.append(
+            f"the desk was {first.code}{_at(first.ns)} ({first.why}){more}: nobody resumes it in a backtest, "
+            f"so nothing was opened in the rest, {share} of the time"
+        )
+    denials: dict[str, list[Stop]] = {}
+    for one in backtest.stops:
+        if one.denied:
+            denials.setdefault(one.code, []).append(one)
+    for own in denials.values():
+        count = sum(one.denied for one in own)
+        entries = "1 entry was" if count == 1 else f"{count:,} entries were"
+        found.append(f"{entries} denied, the first{_at(own[0].ns)}: {own[0].why}")
+    return found
 
 
 def _of_nothing(backtest: Backtest) -> list[str]:

@@ -117,6 +117,21 @@ class Failed(msgspec.Struct, frozen=True):
     """One line."""
 
 
+class Stop(msgspec.Struct, frozen=True):
+    """Risk let entries through no more: it reduced or halted the desk, or denied what was to be opened for
+    what passes by itself seldom."""
+
+    code: str
+    """REDUCING, HALTED, or that of the denials."""
+    ns: int
+    """When, or of the first denial."""
+    until_ns: int
+    """The end of the run: nobody resumes its desk."""
+    why: str
+    denied: int = 0
+    """Orders; 0 of a state."""
+
+
 class Chart(msgspec.Struct, frozen=True):
     """Prices of a symbol, thinned to what a picture can show: open, high, low, close by time."""
 
@@ -183,6 +198,7 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
     """Counts by stage."""
     denied: dict[str, int]
     dropped: dict[str, int]
+    stops: tuple[Stop, ...] = ()
     charts: tuple[Chart, ...] = ()
     ticks: int
     seconds: float

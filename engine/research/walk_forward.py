@@ -90,6 +90,7 @@ def joined(results: Sequence[Backtest]) -> Backtest:
         funnel=_counts(one.funnel for one in results),
         denied=_counts(one.denied for one in results),
         dropped=_counts(one.dropped for one in results),
+        stops=tuple(stop for one in results for stop in one.stops),
         charts=(),
         ticks=sum(one.ticks for one in results),
         seconds=sum(one.seconds for one in results),

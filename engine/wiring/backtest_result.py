@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from engine.config import Config, FeedConfig, PerformanceConfig
-from engine.events import NS, Alert, Fill, Funding, OrderRequest
+from engine.events import NS, Alert, Fill, Funding, OrderEvent, OrderRequest, RiskChange, RiskState
 from engine.feeds.simulation.venue import VENUE as SIMULATED
 from engine.instruments import venue_of
 from engine.models.artefact import Manifest
@@ -20,7 +20,7 @@ from engine.portfolio.round_trips import RoundTrip
 from engine.research.bar_clock import standing
 from engine.research.curves import Curves, Floats, Flow, Integers, candles, chart, curves
 from engine.research.parameters import UNTRIED
-from engine.research.result import Backtest, Chart, Deal, Failed, Held, Source, Trade
+from engine.research.result import Backtest, Chart, Deal, Failed, Held, Source, Stop, Trade
 from engine.wiring.backtest_data import Prepared
 from engine.wiring.backtest_notes import Notes
 from engine.wiring.decimal_text import money, plain
@@ -33,6 +33,8 @@ _NOTHING = Decimal(0)
 _ALL = Decimal(100)
 _AMOUNT = Decimal("1e-8")
 """Of what was converted."""
+_LASTING = ("DRAWDOWN", "STRATEGY_DISABLED")
+"""Denials that end by an open position's profit, or a person's hand, alone."""
 
 
 def result(
@@ -92,6 +94,7 @@ def result(
         funnel=funnel,
         denied=dict(sorted(desk.trading.denied.items())),
         dropped=dict(sorted(desk.drops.items())),
+        stops=_stops(desk, journal, prepared.last_ns),
         charts=_charts(prepared, desk, notes) if detail else (),
         ticks=funnel["trades"] + funnel["quotes"],
         seconds=seconds,
@@ -108,6 +111,25 @@ def _failed(desk: Desk, journal: JournalMemory, notes: Notes) -> tuple[Failed, .
         for one in states
         if one.error and one.name in notes.strategies
     )
+
+
+def _stops(desk: Desk, journal: JournalMemory, until_ns: int) -> tuple[Stop, ...]:
+    found = [
+        Stop(one.state.name, one.ns, until_ns, one.reason)
+        for one in journal.events
+        if isinstance(one, RiskChange) and one.state is not RiskState.ACTIVE
+    ]
+    for code in _LASTING:
+        count = desk.trading.denied.get(code, 0)
+        denials = (one for one in journal.events if isinstance(one, OrderEvent) and _code(one) == code)
+        first = next(denials, None) if count else None
+        if first is not None:
+            found.append(Stop(code, first.ns, until_ns, first.reason, count))
+    return tuple(found)
+
+
+def _code(event: OrderEvent) -> str:
+    return "" if event.verdict is None else event.verdict.code
 
 
 def trained_until_ns(model: Manifest | None, sources: Sequence[Source]) -> int | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.research.guards import FEW_TRADES, gaps, of_trials, steps, warnings
-from engine.research.result import Source
+from engine.research.result import Source, Stop
 from tests.research.made import DAY, backtest, held, rejects, trade, weekdays
 
 
@@ -39,6 +39,24 @@ def test_why_nothing_was_traded() -> None:
     assert "no opportunity became an order: 78 fell for execution:NO_RATE" in text
     calm = said(trades=(), funnel={"orders": 0}, dropped={"opportunities:BELOW_MIN_SCORE": 900})
     assert "became an order" not in calm
+
+
+def test_a_desk_that_stopped_itself() -> None:
+    first_ns, last_ns = weekdays(1)[0], weekdays(1)[0] + 100 * DAY
+    halted = Stop("HALTED", first_ns + 25 * DAY, last_ns, "daily loss 6 % has reached 5 %")
+    reduced = Stop("REDUCING", first_ns + 20 * DAY, last_ns, "daily loss 3 % has reached 3 %")
+    many = {"trades": (trade("AAA"), trade("BBB")) * 20, "first_ns": first_ns, "last_ns": last_ns}
+    text = said(stops=(reduced, halted), **many)
+    assert "the desk was REDUCING at 20" in text
+    assert "(daily loss 3 % has reached 3 %): nobody resumes it" in text
+    assert "in the rest, 80.0 % of the time" in text
+    assert "HALTED" not in text
+    # Two parts, each with a desk of its own.
+    text = said(stops=(Stop("HALTED", first_ns, first_ns + 10 * DAY, "why"), halted), **many)
+    assert "(why), and so in 2 parts: nobody" in text
+    assert "in the rest, 85.0 % of the time" in text
+    denied = Stop("DRAWDOWN", halted.ns, last_ns, "DRAWDOWN 11 %, limit < 10 %", 1_032)
+    assert said(stops=(denied,), **many).startswith("1,032 entries were denied, the first at 20")
 
 
 def test_one_trade_that_made_most() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.errors import ConfigError
 from engine.research.guards import gaps
-from engine.research.result import Source
+from engine.research.result import Source, Stop
 from engine.research.summary import summarise
 from engine.research.sweep_runs import packed, unpacked
 from engine.research.sweep_spec import WalkForward
@@ -46,8 +46,10 @@ def test_a_gap_that_leaves_nothing_is_refused() -> None:
 
 
 def test_joined_parts_add_up() -> None:
-    one, other = made.backtest([0.01, -0.02, 0.03]), made.backtest([0.05, 0.01])
+    stop = Stop("HALTED", 1, 2, "why")
+    one, other = made.backtest([0.01, -0.02, 0.03], stops=(stop,)), made.backtest([0.05, 0.01])
     both = joined([one, other])
+    assert both.stops == (stop,)
     gain = float(one.final_equity) - 10_000
     assert float(both.final_equity) == pytest.approx(10_000 + gain + float(other.final_equity) - 10_000)
     assert both.equity[:3] == one.equity

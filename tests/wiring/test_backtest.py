@@ -230,6 +230,25 @@ def test_a_gap_fills_a_stop_at_the_open() -> None:
     assert (found.deals[1].price, found.deals[1].purpose) == ("90", "stop_loss")
 
 
+@pytest.mark.parametrize(
+    ("limits", "code", "denied"),
+    [
+        (("max_drawdown_pct=100",), "HALTED", 0),
+        (("max_drawdown_pct=2", "daily_loss_reduce_pct=90", "daily_loss_halt_pct=95"), "DRAWDOWN", 1),
+    ],
+)
+def test_a_desk_that_stopped_itself_is_told(limits: tuple[str, ...], code: str, denied: int) -> None:
+    falls = [[80.0 - day] * 4 + [1e6] for day in range(6)]
+    rows = [*rising(9, 103.0), [104.0] * 4 + [1e6], [80.0] * 4 + [1e6], *falls, [80.0, 90.0, 80.0, 90.0, 1e6]]
+    bars = series(range(len(rows) + 1), [*rows, [90.0] * 4 + [1e6]])
+    chosen = ("account.order_size_pct=50", *(f"risk.{one}" for one in limits), "risk.allow_short=false")
+    found = run(config(("ema_cross",), *RULES, *TECHNICAL, *WIDE, *chosen), prepared([bars]))
+    (stop,) = found.stops
+    assert (stop.code, stop.until_ns, stop.denied) == (code, found.last_ns, denied)
+    assert bars.begin_ns[11] < stop.ns <= bars.begin_ns[-1]
+    assert any("of the time" in one or "1 entry was denied" in one for one in warnings(found, []))
+
+
 @pytest.mark.parametrize(("volume", "fills"), [(0.0, (7, "105")), (float("nan"), (6, "104"))])
 def test_nothing_is_filled_in_a_bar_in_which_nothing_was_traded(
     volume: float, fills: tuple[int, str]
