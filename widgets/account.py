@@ -132,7 +132,7 @@ def performance_lines(performance: Performance | None, width: int) -> list[Line]
     lines = section("Performance")
     if performance is None:
         return [*lines, (("not known yet", "muted"),)]
-    since = figures.clock(performance.since_ns)
+    since = figures.on_day(performance.since_ns, figures.day_of(performance.ns))
     lines = section("Performance", f"since {since}Z, {figures.age(performance.ns - performance.since_ns)}")
     lines += table_lines(_FIGURES, [_figures(row) for row in performance.rows], width)
     return lines + [((f"· {note}", "muted"),) for note in performance.notes]

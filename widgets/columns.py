@@ -36,7 +36,7 @@ class Column(NamedTuple):
     heading: str = ""
     """What it is called in a file, where that is not ``title``: with its unit."""
     whole: int = 0
-    """Names: others give way so that none is cut, up to so many cells: cut, it may be another's."""
+    """Names and times: others give way so that none is cut, up to so many cells: cut, one says another."""
     strength: bool = False
     """Sorts by how far it is from zero, and before the other columns: what is strongest, either way."""
 

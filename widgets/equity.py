@@ -37,7 +37,8 @@ def with_now(equity: EquityCurve, value: float, ns: int) -> EquityCurve:
 
 def since(equity: EquityCurve) -> str:
     """``12:00:07Z, 3h``."""
-    return f"{figures.clock(equity.ns[0])}Z, {figures.age(equity.ns[-1] - equity.ns[0])}"
+    first, last = equity.ns[0], equity.ns[-1]
+    return f"{figures.on_day(first, figures.day_of(last))}Z, {figures.age(last - first)}"
 
 
 def drawn_lines(equity: EquityCurve, width: int, height: int, fall_height: int) -> list[Line]:

@@ -104,7 +104,7 @@ def shortened(text: str, width: int) -> str:
     for size, unit in _UNITS:
         for places in (2, 1, 0):
             parts = [f"{value / size:.{places}f}{unit}" if value else "0" for value in values]
-            if any(value and not round(value / size, places) for value in values):
+            if any(value and abs(value / size) * 2 < Decimal(10) ** -places for value in values):
                 continue
             if len(whole := "~" + "/".join(parts)) <= width:
                 return whole
@@ -183,6 +183,20 @@ def micros(us: float | None) -> str:
 def clock(ns: int) -> str:
     """``12:00:07`` in UTC; unknown for 0."""
     return datetime.fromtimestamp(ns // NS, UTC).strftime("%H:%M:%S") if ns > 0 else UNKNOWN
+
+
+def day_of(ns: int) -> int:
+    """Which day of UTC it is; the same number all day long."""
+    return ns // (86_400 * NS)
+
+
+def on_day(ns: int, day: int) -> str:
+    """``12:00:07``; where that is not on ``day``, with its date: ``11-22 12:00:07``, ``2025-11-22 12:00`` in
+    another year. ``day`` 0: not known."""
+    if ns <= 0 or day <= 0 or day_of(ns) == day:
+        return clock(ns)
+    of_this_year = datetime.fromtimestamp(day * 86_400, UTC).year == int(moment(ns)[:4])
+    return f"{moment(ns)[5:10]} {clock(ns)}" if of_this_year else moment(ns)
 
 
 def moment(ns: int) -> str:

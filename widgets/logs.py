@@ -22,7 +22,7 @@ LEAST = "debug"
 
 class LogsPane(Grid):
     COLUMNS = (
-        Column("time", "time", 8, 1, exported="time"),
+        Column("time", "time", 8, 1, exported="time", whole=16),
         Column("level", "level", 7, 0, ranks=tuple(LEVELS)),
         Column("source", "source", 12, 2),
         Column("text", "message", 20, 0, grow=FILL),
@@ -48,8 +48,9 @@ class LogsPane(Grid):
         """What is left out, for a person; "" nothing."""
         return "" if self.least == LEAST else f"{self.least} and above"
 
-    def show(self, rows: Iterable[LogRow]) -> int:
-        """Draw ``rows``, oldest first, without those below the least level."""
+    def show(self, rows: Iterable[LogRow], now_ns: int = 0) -> int:
+        """Draw ``rows``, oldest first, without those below the least level; those of another day with their
+        date."""
         if self.least == LEAST:
             known = list(rows)
         else:
@@ -57,14 +58,15 @@ class LogsPane(Grid):
             enough = {*names[names.index(self.least) :]}
             known = [row for row in rows if row.level in enough or row.level not in LEVELS]
         self._cache.prune({str(row.seq) for row in known})
-        return self.set_rows([self._cache.get(str(row.seq), row) for row in known])
+        day = figures.day_of(now_ns)
+        return self.set_rows([self._cache.get(str(row.seq), row, day) for row in known])
 
 
-def log_cells(row: LogRow) -> GridRow:
+def log_cells(row: LogRow, day: int = 0) -> GridRow:
     level = LEVELS.get(row.level, (row.level, "text"))
     ink = {"error": "bad", "warning": "warn"}.get(row.level, "text")
     return GridRow(
         str(row.seq),
-        ((figures.clock(row.ns), "muted"), level, (row.source, "heading"), (row.text, ink)),
+        ((figures.on_day(row.ns, day), "muted"), level, (row.source, "heading"), (row.text, ink)),
         (row.ns, row.level, row.source, row.text),
     )

@@ -61,11 +61,11 @@ class OrdersGrid(Grid):
         super().__init__(id=id)
         self._cache: RowCache[OrderRow] = RowCache(order_cells)
 
-    def show(self, rows: Sequence[OrderRow]) -> int:
+    def show(self, rows: Sequence[OrderRow], now_ns: int = 0) -> int:
         self._cache.prune({row.id for row in rows})
-        as_it_comes = self.sort_column is None
+        as_it_comes, day = self.sort_column is None, figures.day_of(now_ns)
         return self.set_rows(
-            [self._cache.get(row.id, row, child and as_it_comes) for row, child in nested(rows)]
+            [self._cache.get(row.id, row, child and as_it_comes, day) for row, child in nested(rows)]
         )
 
 
@@ -81,7 +81,7 @@ def _columns(*, average: int, reason: int) -> tuple[Column, ...]:
         Column("type", "type", 12, 4),
         Column("purpose", "purpose", 11, 5),
         Column("stop", "stop", 9, 6, right=True, grow=4),
-        Column("time", "time", 8, 7, exported="time"),
+        Column("time", "time", 8, 7, exported="time", whole=16),
         Column("reason", "reason", 18, reason, grow=FILL),
     )
 
@@ -110,8 +110,9 @@ class OrdersPane(TabbedPane):
         )
         super().__init__(TABS, self._tables, id=id, heading="Orders")
 
-    def show(self, rows: Iterable[OrderRow]) -> int:
-        """Draw the open tab. Returns the number of lines that changed."""
+    def show(self, rows: Iterable[OrderRow], now_ns: int = 0) -> int:
+        """Draw the open tab; what is of another day than now has its date. Returns the number of lines that
+        changed."""
         tabs: tuple[list[OrderRow], ...] = ([], [], [])
         for row in rows:
             tabs[tab_of(row)].append(row)
@@ -122,7 +123,7 @@ class OrdersPane(TabbedPane):
             if tab and number != self.tab
         ]
         table.say_empty(f"{table.EMPTY} · in the other tabs: {', '.join(others)}" if others else table.EMPTY)
-        lines = table.show(tabs[self.tab])
+        lines = table.show(tabs[self.tab], now_ns)
         if self.tabs.display:
             lines += self.tabs.show(self.tab, tuple(len(tab) for tab in tabs))
         return lines
@@ -154,8 +155,8 @@ def nested(rows: Iterable[OrderRow]) -> list[tuple[OrderRow, bool]]:
     return out
 
 
-def order_cells(row: OrderRow, child: bool) -> GridRow:
-    """``child``: it stands below its parent."""
+def order_cells(row: OrderRow, child: bool, day: int = 0) -> GridRow:
+    """``child``: it stands below its parent. ``day``: the one it is now."""
     side, side_style = SIDES.get(row.side, (row.side, "text"))
     native = short_name(row.symbol)
     stop = level(row.stop_price) if row.stop_price else ""
@@ -173,7 +174,7 @@ def order_cells(row: OrderRow, child: bool) -> GridRow:
             (_type(row), "muted"),
             (row.purpose.replace("_", " "), "muted"),
             (stop, "text"),
-            (figures.clock(row.created_ns), "muted"),
+            (figures.on_day(row.created_ns, day), "muted"),
             (row.reason, "warn" if row.state in ("denied", "rejected") else "muted"),
         ),
         (

@@ -122,11 +122,11 @@ class DeskPanes:
             lines += self.positions.grid.show(view.positions.values(), now, halted=halted)
             lines += self.positions.totals.show(view.account, lost, view.is_worth_stale)
         if seen(self.orders):
-            lines += self.orders.show(view.orders.values())
+            lines += self.orders.show(view.orders.values(), now)
         if seen(self.strategies):
             lines += self._paint_strategies(view, now)
         if seen(self.logs):
-            lines += self.logs.show(view.logs.values())
+            lines += self.logs.show(view.logs.values(), now)
         if seen(self.market):
             lines += self.market.show(view.market, now, faded=lost)
         if seen(self.desk):
