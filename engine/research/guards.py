@@ -10,6 +10,7 @@ import numpy as np
 from engine.events import NS
 from engine.portfolio.curve import DAY_NS
 from engine.portfolio.performance import Times
+from engine.research.bar_ticks import POINTS
 from engine.research.basis import open_always
 from engine.research.result import Backtest, Stop
 
@@ -44,7 +45,7 @@ def warnings(backtest: Backtest, nets: Sequence[float]) -> list[str]:
             f"{len(backtest.held)} position{'' if len(backtest.held) == 1 else 's'} still open at the end: "
             "the equity counts them at the last price, the trades do not"
         )
-    return found + _of_exits(backtest) + _of_model(backtest) + _of_data(backtest)
+    return found + _of_fills(backtest) + _of_exits(backtest) + _of_model(backtest) + _of_data(backtest)
 
 
 def _at(ns: int) -> str:
@@ -94,6 +95,18 @@ def _of_nothing(backtest: Backtest) -> list[str]:
         return []
     code, count = max(stopped.items(), key=lambda item: item[1])
     return [f"no opportunity became an order: {count:,} fell for {code}"]
+
+
+def _of_fills(backtest: Backtest) -> list[str]:
+    """What takes bars to fill is another strategy than the one that was thought of."""
+    orders, fills = backtest.funnel.get("orders", 0), backtest.funnel.get("fills", 0)
+    if backtest.median_bar_pct is None or fills <= POINTS * orders:
+        return []
+    return [
+        f"an order took {fills / orders:,.0f} fills on average, {POINTS} a bar at most: it is large beside a "
+        f"bar's volume, of which {backtest.plan.participation_pct:g} % can be traded "
+        "(--participation-pct), or the volumes are no quantities (of currencies they often count ticks)"
+    ]
 
 
 def _of_exits(backtest: Backtest) -> list[str]:

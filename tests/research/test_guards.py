@@ -59,6 +59,15 @@ def test_a_desk_that_stopped_itself() -> None:
     assert said(stops=(denied,), **many).startswith("1,032 entries were denied, the first at 20")
 
 
+def test_orders_that_take_bars_to_fill() -> None:
+    many = {"trades": (trade("AAA"), trade("BBB")) * 20, "median_bar_pct": 0.1}
+    assert said(funnel={"orders": 80, "fills": 320}, **many) == ""
+    text = said(funnel={"orders": 32, "fills": 1194}, **many)
+    assert "an order took 37 fills on average, 4 a bar at most" in text
+    assert "of which 10 % can be traded" in text
+    assert said(funnel={"orders": 32, "fills": 1194}, **many | {"median_bar_pct": None}) == ""  # of ticks
+
+
 def test_one_trade_that_made_most() -> None:
     trades = (*(trade("AAA", net=1.0),) * 40, trade("BBB", net=60.0))
     assert said(trades=trades) == "one trade made 60 % of all that was won"
