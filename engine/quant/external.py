@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from engine.events import Family, Signal
+from engine.events import NS, Family, Signal
 from engine.signal_exchange import Answer, Candle, SignalsReply, SignalsRequest
 from engine.text import clean
 
@@ -57,14 +57,25 @@ def request(symbol: str, bars: npt.NDArray[np.float64], open_ns: npt.NDArray[np.
 
 
 def judge(body: bytes, symbol: str, server: str, now_ns: int, *, ttl_ns: int, confidence: float) -> Judged:
-    """Raises ValueError (one line) for an answer that is none, or that holds a score beyond [-1, 1]."""
+    """What it says is as old as its timestamp says: a server may answer from what it keeps.
+
+    Raises ValueError (one line) for an answer that is none, that holds a score beyond [-1, 1], or whose
+    ``ttl_ns`` was over when it came.
+    """
     if len(body) > MAX_REPLY:
         raise ValueError(f"an answer of {len(body)} bytes, more than {MAX_REPLY}")
     try:
         reply = _REPLY.decode(body)
     except msgspec.MsgspecError as error:
         raise ValueError(f"refused: {clean(error, 120)}") from None
-    scores = reply.signals
+    # A clock that is ahead of ours makes nothing newer than now.
+    age_ns = max(now_ns - reply.timestamp * _MS, 0)
+    if age_ns >= ttl_ns:
+        raise ValueError(
+            f"its timestamp {reply.timestamp} is {age_ns / NS:,.1f} s old, ttl_s is {ttl_ns / NS:g}: "
+            "milliseconds since the epoch, UTC"
+        )
+    scores, told_ns = reply.signals, now_ns - age_ns
     told = [name for name, _ in _FAMILIES if getattr(scores, name) == BLOCK]
     if scores.combined == BLOCK:
         told.append("combined")
@@ -77,7 +88,7 @@ def judge(body: bytes, symbol: str, server: str, now_ns: int, *, ttl_ns: int, co
                 f"{server}: {name} {score:+.2f}{_combined(scores.combined)}, in {reply.latency_ms:.6g} ms"
             )
             signals.append(
-                Signal(symbol, f"{PREFIX}{server}:{name}", family, score, confidence, now_ns, ttl_ns, reason)
+                Signal(symbol, f"{PREFIX}{server}:{name}", family, score, confidence, told_ns, ttl_ns, reason)
             )
     return Judged(tuple(signals), block)
 

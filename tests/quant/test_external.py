@@ -15,8 +15,11 @@ from engine.signal_exchange import SignalsRequest
 NOW = 1_700_000_000 * NS
 
 
-def judged(signals: dict[str, object]):  # type: ignore[no-untyped-def]
-    body = json.dumps({"signals": signals, "latency_ms": 12.5, "timestamp": 1}).encode()
+NOW_MS = NOW // 1_000_000
+
+
+def judged(signals: dict[str, object], at_ms: int = NOW_MS):  # type: ignore[no-untyped-def]
+    body = json.dumps({"signals": signals, "latency_ms": 12.5, "timestamp": at_ms}).encode()
     return judge(body, "binance:BTCUSDT", "alpha", NOW, ttl_ns=30 * NS, confidence=0.7)
 
 
@@ -45,9 +48,19 @@ def test_scores_become_signals_by_family() -> None:
 
 
 def test_a_reason_stays_short_whatever_latency_is_told() -> None:
-    body = b'{"signals":{"speed":0.5},"latency_ms":1e308,"timestamp":1}'
+    body = b'{"signals":{"speed":0.5},"latency_ms":1e308,"timestamp":%d}' % NOW_MS
     (signal,) = judge(body, "x:A", "alpha", NOW, ttl_ns=NS, confidence=1.0).signals
     assert signal.reason == "alpha: speed +0.50, in 1e+308 ms"
+
+
+def test_what_a_server_kept_is_as_old_as_it_says_and_is_refused_once_its_time_is_over() -> None:
+    (signal,) = judged({"speed": 0.4}, NOW_MS - 29_000).signals
+    assert (signal.ns, signal.ttl_ns) == (NOW - 29 * NS, 30 * NS)
+    (ahead,) = judged({"speed": 0.4}, NOW_MS + 5_000).signals
+    assert ahead.ns == NOW
+    for at_ms, age in ((NOW_MS - 30_000, "30.0 s"), (NOW_MS // 1000, "1,698,300,000.0 s")):
+        with pytest.raises(ValueError, match=f"is {age} old, ttl_s is 30: milliseconds"):
+            judged({"speed": 0.4, "oi": "block"}, at_ms)
 
 
 def test_block_in_any_place_blocks_and_the_other_scores_count() -> None:

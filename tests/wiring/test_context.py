@@ -155,7 +155,8 @@ async def test_external_scores_and_blocks_reach_the_desk(server: LoopbackServer)
 
         asked.append(msgspec.json.decode(await request.read(), type=SignalsRequest))
         oi = '"block"' if asked[-1].symbol == SYMBOLS[0] else "0.5"
-        return await says(f'{{"signals":{{"oi":{oi},"speed":-0.25}},"latency_ms":3,"timestamp":1}}')(request)
+        scores = f'{{"oi":{oi},"speed":-0.25}}'
+        return await says(f'{{"signals":{scores},"latency_ms":3,"timestamp":{NOW // 10**6}}}')(request)
 
     server.answers = {"/signals": [answer]}
     desk = Desk(configured(**{"servers.alpha": {"url": server.url, "bars": 20, "block_s": 7, "ttl_s": 9}}))
