@@ -44,7 +44,7 @@ class Table:
     def __init__(self, path: Path) -> None:
         """Raises BarsError where it cannot be read, ConfigError without polars."""
         self.path = path
-        rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+        rows = _parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _csv(path)
         try:
             header = next(rows, [])
         except (OSError, UnicodeDecodeError, csv.Error, EOFError) as error:
@@ -122,7 +122,7 @@ def _known(ns: int) -> int:
 
 
 def _csv(path: Path) -> Iterator[list[str]]:
-    opener: Any = gzip.open if path.suffix == ".gz" else open
+    opener: Any = gzip.open if path.suffix.lower() == ".gz" else open
     with opener(path, "rb") as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
         yield from csv.reader(file)
 

@@ -108,12 +108,12 @@ def test_several_symbols_in_a_file_are_told_apart(tmp_path: Path) -> None:
         read_bar_file(path, "X", daily_return_pct=30.0)
 
 
-def test_parquet_and_gzip_say_the_same_as_csv(tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", [("bars.csv.gz", "bars.parquet"), ("BARS.CSV.GZ", "bars.pq")])
+def test_parquet_and_gzip_say_the_same_as_csv(tmp_path: Path, names: tuple[str, str]) -> None:
     polars = pytest.importorskip("polars")
     path = _file(tmp_path, *map(_day, range(5)))
-    zipped = tmp_path / "bars.csv.gz"
+    zipped, parquet = (tmp_path / name for name in names)
     zipped.write_bytes(gzip.compress(path.read_bytes()))
-    parquet = tmp_path / "bars.parquet"
     polars.read_csv(path, try_parse_dates=True).write_parquet(parquet)
     plain, *others = (read_bar_file(one, "X", daily_return_pct=30.0) for one in (path, zipped, parquet))
     for other in others:
