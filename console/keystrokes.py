@@ -7,6 +7,9 @@ after it.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from textual import events
 from textual.app import App
 from textual.widgets import Input
@@ -16,6 +19,7 @@ from console.screens.type_ahead import TypeAheadScreen
 from widgets.form import Form
 from widgets.value_input import ValueInput
 
+_OPENING_S = 1.0
 _NEVER_WAIT = ("close", "app.halt", "app.save_screen")
 """Actions of a dialog that need nothing of what it shows."""
 
@@ -30,6 +34,11 @@ class KeystrokesApp(App[None]):
         if not self._screen_stack:
             return  # typed while the app ends
         screen = self.screen
+        if not screen.is_mounted:
+            # Typed while it opens: what a key works on is there in a moment.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_OPENING_S):
+                    await screen._mounted_event.wait()
         if not await self._act(event):
             await super().on_event(event)
         elif isinstance(screen, CalmScreen) and self.screen is screen:

@@ -82,7 +82,7 @@ class SearchLine(Horizontal):
         self, target: Searchable, keep: Callable[[str], object], drop: Callable[[], object], hint: str = ""
     ) -> None:
         """``keep`` and ``drop`` what is typed; ``hint``: said behind what can be typed."""
-        super().__init__(id="search-line")
+        super().__init__(classes="search-line")  # no id: the one before may be on its way out
         self.target = target
         self.input = SearchInput(id="search")
         self.input.submitted, self.input.dropped = keep, drop

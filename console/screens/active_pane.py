@@ -116,13 +116,16 @@ class ActivePaneScreen(SearchingScreen[None]):
 
     async def mount_search(self, line: SearchLine) -> None:
         await self.mount(line)
-        self._place_search(line)
+        self.place_search()
 
     def search_changed(self) -> None:
         self._say_anew()
 
-    def _place_search(self, line: SearchLine) -> None:
+    def place_search(self) -> None:
         """On the last line of the pane: its border, where it has one."""
+        line = self._search
+        if line is None:
+            return
         left, top, width, height = self.pane.region
         inset = 1 if width < self.size.width else 0
         line.styles.offset = (left + inset, top + height - 1)

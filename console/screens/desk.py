@@ -110,8 +110,10 @@ class DeskScreen(ActivePaneScreen, inherit_bindings=False):
             self.set_class(name == layout, name)
         self.is_placed = True
         self.show_layout()
-        self.close_search()
-        self.set_focus(self.grid)  # the pane that had it may be hidden now
+        if self._search is not None:
+            self.call_after_refresh(self.place_search)  # letters that are typed in it are no keys
+        else:
+            self.set_focus(self.grid)  # the pane that had it may be hidden now
 
     @property
     def layout_name(self) -> str:

@@ -37,7 +37,7 @@ class Modal(SearchingScreen[Result], ModalScreen[Result], inherit_bindings=False
             border-subtitle-color: $muted;
             background: $surface;
             padding: 0 1;
-            & > #search-line { dock: bottom; }
+            & > .search-line { dock: bottom; }
         }
     }
     """

@@ -20,14 +20,14 @@ async def test_a_table_is_filtered_while_it_is_typed(size: tuple[int, int]) -> N
         count = len(ticks.rows)
         await press(pilot, "1", "slash", *"btc")
         assert [row.key for row in ticks.rows] == ["simulated:BTC-USD"]
-        line = app.screen.query_one("#search-line")
+        line = app.screen.query_one(".search-line")
         assert line.region.bottom == app.desk.ticks.region.bottom and line.region.height == 1
         await pilot.pause()
         assert app.desk.status_bar.size.width == size[0], "no scrollbar came with it"
         await press(pilot, "q")
         assert not ticks.rows and app.screen is app.desk, "what is typed is no key"
         await press(pilot, "backspace", "enter")
-        assert app.focused is ticks and not app.screen.query("#search-line")
+        assert app.focused is ticks and not app.screen.query(".search-line")
         said = ticks.foot if size == COMPACT else str(ticks.border_title)
         assert f"/btc 1 of {count}" in said
         await press(pilot, "escape")
@@ -88,3 +88,45 @@ async def test_keys_that_mean_nothing_in_a_dialog_do_not_act_on_the_desk_that_it
         await until(pilot, lambda: app.screen is app.desk)
         await pilot.pause()
         assert app.screen is app.desk and not link.sent and not toasts(app)
+
+
+@pytest.mark.parametrize("sizes", [((100, 30), (80, 24)), ((200, 50), (60, 16), (40, 10), (80, 24))], ids=str)
+async def test_what_is_typed_while_the_terminal_is_resized_is_no_key(
+    sizes: tuple[tuple[int, int], ...],
+) -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, "1", "slash", "s")
+        for size in sizes:
+            await pilot.resize_terminal(*size)
+            await press(pilot, "H", "E", "C", "backspace", "backspace", "backspace")
+        assert not link.sent, "HALT, entries off and cancel all: of letters of a name"
+        await press(pilot, *"ol")
+        assert [row.key for row in app.desk.ticks.rows] == ["simulated:SOL-USD"]
+        line = app.screen.query_one(".search-line")
+        assert line.region.bottom == app.desk.ticks.region.bottom, "and it stands where the table ends now"
+        await press(pilot, "enter")
+        assert app.focused is app.desk.ticks
+
+
+async def test_the_line_comes_again_before_the_one_before_has_gone() -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        await press(pilot, "1", "slash")
+        app.desk.close_search()
+        await app.desk.action_search()
+        await pilot.pause()
+        assert len(app.screen.query(".search-line")) == 1
+        await press(pilot, *"sol")
+        assert [row.key for row in app.desk.ticks.rows] == ["simulated:SOL-USD"]
+
+
+@pytest.mark.parametrize("keys", [("slash", "s", "o", "l"), ("n", "slash", "s", "o", "l")], ids=str)
+async def test_keys_that_come_before_the_screen_is_there_wait_for_it(keys: tuple[str, ...]) -> None:
+    """Typed while the console starts, or a tape is opened: it ended the console."""
+    async with desk(FakeLink()) as (app, pilot):
+        opening = FeedsScreen(app.link, app.view, stale_s=3.0)
+        app.push_screen(opening)
+        assert not opening.is_mounted
+        for key in keys:
+            app.post_message(Key(key, "/" if key == "slash" else key))
+        await until(pilot, lambda: opening.is_mounted and opening._lines.sought == "sol")
