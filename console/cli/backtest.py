@@ -7,7 +7,7 @@ from pathlib import Path
 
 from console.cli.output import check_place, opened
 from console.cli.progress import Progress
-from console.cli.research_plan import given_keys, research_configuration, run_plan_of
+from console.cli.research_plan import given_keys, research_configuration, run_plan_of, tell_of_settings
 from console.cli.settings import state_dir
 from engine.research.plan import Plan
 from engine.text import clean
@@ -23,8 +23,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     plan, config = run_plan_of(arguments), research_configuration(arguments)
     _check_places(arguments, plan)
+    where = state_dir(arguments)
+    tell_of_settings(where)
     with Progress() as shown:
-        prepared = prepare(config, plan, state_dir(arguments), shown.note)
+        prepared = prepare(config, plan, where, shown.note)
         found = backtest(
             config, prepared, note=shown.note, progress=shown.progress, given=given_keys(arguments)
         )

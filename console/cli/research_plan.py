@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from engine.config import Config
 
 _BARS = (".csv", ".csv.gz", ".parquet", ".pq")
+_MOST_NAMES = 6
 
 
 def plan_of(arguments: argparse.Namespace) -> Plan:
@@ -91,6 +93,20 @@ def research_configuration(arguments: argparse.Namespace) -> Config:
             whole = f"strategies.{name}.{key.strip()}"
             values[whole] = parameter(whole, kinds).value(value.strip())
     return changed(config, values)
+
+
+def tell_of_settings(state_dir: Path) -> None:
+    """What a running desk there would do, and a run of its configuration does not."""
+    from engine.wiring.set_by_hand import set_by_hand
+
+    names = set_by_hand(state_dir)
+    if names:
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        print(
+            f"tickdesk: the desk of {state_dir} goes by what was set while it ran, too: "
+            f"{', '.join(names[:_MOST_NAMES])}{more}; this goes by the configuration alone",
+            file=sys.stderr,
+        )
 
 
 def given_keys(arguments: argparse.Namespace) -> frozenset[str]:

@@ -37,13 +37,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from console.cli.research_plan import given_keys, plan_of, research_configuration
+    from console.cli.research_plan import given_keys, plan_of, research_configuration, tell_of_settings
     from engine.research.run_log import RunLog
     from engine.wiring.sweep_course import sweep
     from engine.wiring.sweep_start import setup, specified
 
     plan, config = plan_of(arguments), research_configuration(arguments)
     where, given = state_dir(arguments), given_keys(arguments)
+    tell_of_settings(where)
 
     def note(text: str) -> None:
         if sys.stderr.isatty():

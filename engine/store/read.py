@@ -6,6 +6,7 @@ it serialises itself. A memory-only store lends the writer's connection instead.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -250,6 +251,14 @@ class Reader:
         """Limits that were changed while the desk ran and still are."""
         rows = self._rows(f"SELECT {_LIMIT} FROM limits WHERE value <> '' ORDER BY scope, name")  # noqa: S608
         return [LimitRecord(*row) for row in rows]
+
+    def settings(self) -> dict[str, Any]:
+        """All of them, but for those that nobody can read any more."""
+        found: dict[str, Any] = {}
+        for key, value in self._rows("SELECT key, value FROM settings ORDER BY key"):
+            with contextlib.suppress(ValueError):  # msgspec's errors are ValueErrors
+                found[key] = msgspec.json.decode(value)
+        return found
 
     def equity_points(self, since_ns: int = 0, until_ns: int = _END) -> list[EquityPoint]:
         """From then on and before ``until_ns``, oldest first."""

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from console.cli import main
+from engine.events import LimitChange
+from engine.store.read import DATABASE
+from engine.store.store import Store
 
 DAYS = 120
 
@@ -182,3 +185,31 @@ def test_a_warm_up_before_nothing_is_refused(
     assert main(["backtest", *where]) == 2
     assert "--warm-up is of the bars before --since" in capsys.readouterr().err
     assert main(["backtest", *where, "--since", "2024-03-01"]) == 0
+
+
+def test_what_was_set_while_a_desk_ran_is_told(
+    bars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["backtest", str(bars), "--strategy", "ema_cross", "--state-dir", str(tmp_path)]
+    store = Store(tmp_path / DATABASE)
+    store.start()
+    store.put_setting("strategy:trend", {"enabled": False})
+    store.put_setting("repeater:breakout", "")  # a person switched it on again
+    store.put_setting("ledger:day", {"day": 1})
+    store.commit_now([LimitChange("desk", "max_position_pct", "20", "10", "me", 8)])
+    assert store.close()
+    for more in ([], ["sweep"]):
+        over = [
+            "--over",
+            "strategies.ema_cross.score=0.5,0.6",
+            "--jobs",
+            "1",
+            "--out",
+            str(tmp_path / "swept"),
+        ]
+        assert main([*more, *command[1:], *over] if more else command) == 0
+        err = capsys.readouterr().err
+        assert err.count("strategy trend, max_position_pct; this goes by the configuration alone") == 1
+        assert "breakout" not in err
+    assert main([*command[:-1], str(tmp_path / "other")]) == 0
+    assert "while it ran" not in capsys.readouterr().err
