@@ -103,6 +103,12 @@ def _warnings(tried: list[Run], found: tuple[FoldOutcome, ...], total: int, ende
     warnings = []
     if ended < total:
         warnings.append(f"{total - ended:,} of {total:,} runs are still to be made")
+    for status in ("refused", "failed"):
+        mine = sorted((run for run in tried if run.status == status), key=lambda run: run.name)
+        if mine:
+            warnings.append(
+                f"{len(mine):,} of {len(tried):,} runs {status}, the first {mine[0].name}: {mine[0].error}"
+            )
     done = [run for run in tried if run.status == "done"]
     if len(done) > 1 and len({run.sha256 for run in done}) == len({run.name.fold for run in done}):
         warnings.append(

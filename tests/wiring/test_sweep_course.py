@@ -134,6 +134,16 @@ def test_parameters_that_change_nothing_are_told(tmp_path: Path) -> None:
         assert any("2 of 5 runs are still" in text for text in outcome(log.runs, of, 5).warnings)
 
 
+def test_why_runs_were_refused_is_told(tmp_path: Path) -> None:
+    of = spec(f"{FAST}=5,25", f"{SLOW}=20,30")
+    with RunLog(tmp_path, of) as log:
+        sweep(of, log, Here())
+        found = outcome(log.runs, of, 4)
+    assert found.refused == 1
+    told = "1 of 4 runs refused, the first run 2: features.ema_fast must be below features.ema_slow"
+    assert told in found.warnings
+
+
 def test_data_too_short_for_the_parts_are_refused(tmp_path: Path) -> None:
     of = spec(walk_forward=WalkForward(3, gap_ns=600))
     with RunLog(tmp_path, of) as log, pytest.raises(ConfigError, match="too short"):
