@@ -60,6 +60,11 @@ class Choices(CellStyles, can_focus=True, inherit_bindings=False):
             self.choices = choices
             self.refresh()
 
+    @property
+    def is_done(self) -> bool:
+        """One was chosen, and is told in a moment."""
+        return self._done
+
     def again(self) -> None:
         """The choice was not taken: ask for another one."""
         self._done = False

@@ -109,6 +109,10 @@ class CloseScreen(Modal[FlattenPatch]):
         self.limited = not self.limited
         self._tell()
 
+    def action_close(self) -> None:
+        if not self.choices.is_done:
+            super().action_close()
+
     def on_choices_chosen(self, event: Choices.Chosen) -> None:
         event.stop()
         if event.id == BACK.id:

@@ -50,6 +50,10 @@ class AskScreen(Modal[str]):
         if list(lines) != list(self._lines.lines):
             self._lines.set_lines(lines)
 
+    def action_close(self) -> None:
+        if not self.choices.is_done:  # an answer that was given counts
+            super().action_close()
+
     def on_choices_chosen(self, event: Choices.Chosen) -> None:
         event.stop()
         self.dismiss(event.id)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, TypeVar
 
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.screen import ModalScreen
@@ -76,6 +77,12 @@ class Modal(SearchingScreen[Result], ModalScreen[Result], inherit_bindings=False
     def action_close(self) -> None:
         if not self.end_search():
             self.dismiss(None)
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """Once: what was on its way to a dialog as it closed closes no other, and not the desk."""
+        if self not in self.app.screen_stack:
+            return AwaitComplete()
+        return super().dismiss(result)
 
     async def mount_search(self, line: SearchLine) -> None:
         await self.query_one(".dialog").mount(line)

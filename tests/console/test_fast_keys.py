@@ -226,3 +226,24 @@ async def test_keys_on_their_way_when_the_console_ends_are_no_crash(count: int) 
         await burst(app, *("j", "G", "d", "w", "F", "M") * count)
         app.exit()
     assert app.return_code == 0
+
+
+@pytest.mark.parametrize("apart", range(8))
+@pytest.mark.parametrize(
+    ("opening", "sent"), [(("X",), "flatten"), (("3", "x"), "flatten"), (("A",), "")], ids=["X", "x", "A"]
+)
+async def test_an_answer_counts_whatever_is_pressed_behind_it(
+    opening: tuple[str, ...], sent: str, apart: int
+) -> None:
+    """The Esc went first: the answer was lost, and then closed the desk below, which ended the console."""
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, *opening)
+        dialog = app.screen
+        assert dialog is not app.desk
+        await burst(app, *(("down",) if sent else ()), "enter", "escape", "enter", "escape", apart=apart)
+        await until(pilot, lambda: app.screen is app.desk)
+        await pilot.pause()
+        assert [what[0] for what in link.sent] == ([sent] if sent else [])
+        dialog.dismiss(None)
+        assert app.screen is app.desk, "a dialog that has gone closes nothing"
