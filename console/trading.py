@@ -215,8 +215,8 @@ class TradingApp(CommandingApp):
             self.command(f"CLOSE {patch.percent:g} % of {native}", lambda: self.link.flatten(patch))
 
         if percent is None:
-            positions = self.view.positions
-            how_much = CloseScreen(row, lambda: positions.get(row.symbol))
+            view = self.view
+            how_much = CloseScreen(view.position(row.symbol) or row, lambda: view.position(row.symbol))
             self.push_screen(how_much, lambda patch: close(patch) if patch is not None else None)
             return
 

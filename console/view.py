@@ -157,6 +157,16 @@ class DeskView:
             return None
         return row.age_ms * 1e6 + max(0, self.now_ns - self._seen_ns.get(row.symbol, self.now_ns))
 
+    def tick(self, symbol: str) -> TickRow | None:
+        """As it may be believed now: of the past, it is stale."""
+        row = self.ticks.get(symbol)
+        return msgspec.structs.replace(row, stale=True) if row is not None and self.is_past else row
+
+    def position(self, symbol: str) -> PositionRow | None:
+        """As ``tick`` says it."""
+        row = self.positions.get(symbol)
+        return msgspec.structs.replace(row, stale=True) if row is not None and self.is_past else row
+
     def take_alerts(self) -> list[Alert]:
         alerts = list(self.alerts)
         self.alerts.clear()

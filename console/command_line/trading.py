@@ -10,7 +10,7 @@ from console.command_line.completion import one_of
 from console.command_line.order_words import WORDS, expected, number, ticket_values
 from console.command_line.symbols import symbol_candidates, symbol_named
 from console.loosening import beyond
-from engine.api.protocol import OrderRow, TickRow
+from engine.api.protocol import OrderRow
 from engine.api.trading_protocol import LimitPatch, LimitRow
 from engine.config import OWN_LIMITS
 from engine.plain_number import plain_number
@@ -179,7 +179,7 @@ class _Trading:
 
     def _prices(self, symbol: str) -> Iterable[Candidate]:
         try:
-            tick: TickRow | None = self._app.view.ticks[symbol_named(symbol, self._app.view.ticks)]
+            tick = self._app.view.tick(symbol_named(symbol, self._app.view.ticks))
         except CommandError:
             return
         for side, about in (("buy", "bid"), ("sell", "ask")):

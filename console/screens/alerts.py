@@ -68,13 +68,13 @@ class AlertScreen(FormScreen):
         self.follow()
 
     def follow(self) -> None:
-        tick = self._view.ticks.get(self._values.get("symbol", ""))
+        tick = self._view.tick(self._values.get("symbol", ""))
         now: Line = (("the market of this symbol is not known", "muted"),)
         if tick is not None:
             now = (
                 (f"{short_name(tick.symbol)} ", "bold"),
                 ("last ", "muted"),
-                (_price(tick.last), "stale" if tick.stale else "text"),
+                (f"~{_price(tick.last)}", "stale") if tick.stale else (_price(tick.last), "text"),
                 ("  score ", "muted"),
                 (figures.signed(tick.score), "text"),
             )

@@ -64,7 +64,7 @@ class AmendScreen(FormScreen):
     def _show(self) -> None:
         row = self._view.orders.get(self._row.id, self._row)
         held = self._view.positions.get(row.symbol)
-        self.show_about(market_line(self._view.ticks.get(row.symbol), held.quantity if held else "0"))
+        self.show_about(market_line(self._view.tick(row.symbol), held.quantity if held else "0"))
         self.show_outcome(
             [
                 (

@@ -65,7 +65,7 @@ class TicketScreen(FormScreen):
     def _offer_price(self) -> None:
         """A limit begins at the touch on its own side; what somebody typed stays."""
         if self._values["type"] in LIMITED and not self._values.get("price"):
-            tick = self._view.ticks.get(self._values["symbol"])
+            tick = self._view.tick(self._values["symbol"])
             self._values["price"] = self._offered = passive_price(tick, self._values["side"])
 
     def form_changed(self, key: str, value: str) -> None:
@@ -102,7 +102,7 @@ class TicketScreen(FormScreen):
             if self._values.get("price"):
                 self._show_fields()
         held = self._view.positions.get(symbol)
-        self.show_about(market_line(self._view.ticks.get(symbol), held.quantity if held is not None else "0"))
+        self.show_about(market_line(self._view.tick(symbol), held.quantity if held is not None else "0"))
         if not self._judging:
             self._judging = True
             self.run_worker(self._judge(), group="judge")

@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from console.app import DeskApp
-from console.link_protocol import NoAnswerError
+from console.link_protocol import LinkState, NoAnswerError
 from console.screens.confirm import ConfirmScreen
 from console.screens.ticket import TicketScreen, sized
 from engine.api.trading_protocol import OrderTicket
@@ -311,3 +311,22 @@ async def test_a_refused_command_leaves_the_ticket_open() -> None:
         await press(pilot, "down", "enter")
         await until(pilot, lambda: "a reduce-only buy finds no position" in toasts(app))
         assert isinstance(app.screen, TicketScreen)
+
+
+async def test_prices_of_a_lost_link_are_marked_in_dialogs_and_none_is_offered() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, "1", "o")
+        await until(pilot, lambda: "bid " in text_of(app))
+        assert "~" not in text_of(app)
+        assert link.on_state is not None
+        link.on_state(LinkState.LOST, "connection reset")
+        assert isinstance(app.screen, TicketScreen)
+        app.screen.follow()
+        assert "bid ~" in text_of(app) and "stale" in text_of(app)
+        await press(pilot, "escape", "o")
+        assert not shown(app)["price"], "the touch of a while ago is no limit to begin with"
+        await press(pilot, "escape")
+        app.close_position(app.view.positions[BTC])
+        await pilot.pause()
+        assert "now ~" in text_of(app)
