@@ -28,6 +28,7 @@ from console.cli.config import toml_lines
 from console.cli.desk import engine_options, tapes
 from engine.api.address import socket_path
 from engine.config import Config, load
+from engine.errors import EngineBusyError
 from engine.store.lock import StateLock
 from engine.strategies.registry import StrategySet
 from tests.conftest import SHARED
@@ -525,6 +526,26 @@ def test_of_two_that_start_at_once_one_joins_the_others_engine(
     lock.release()
     assert not desk.comes(tmp_path, told.append)
     assert told == [f"waiting for the engine (pid {os.getpid()}) to answer"]
+
+
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["it runs", "it starts meanwhile"])
+def test_who_joins_an_engine_hears_that_it_keeps_its_own_configuration(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: bool
+) -> None:
+    class Busy:
+        def wait_ready(self, note: object) -> None:
+            raise EngineBusyError("another engine")
+
+    monkeypatch.setattr(desk, "require_terminal", lambda: None)
+    monkeypatch.setattr(desk, "answers", lambda path: not meanwhile)
+    monkeypatch.setattr(desk, "comes", lambda where, note: True)
+    monkeypatch.setattr("console.engine_process.start_engine", lambda *given, **named: Busy())
+    monkeypatch.setattr("console.attach.attach", lambda *given, **named: 0)
+    where = ("--state-dir", str(tmp_path))
+    assert call(*where) == 0
+    assert capsys.readouterr().err.strip() == ""
+    assert call(*where, "--set", "risk.max_drawdown_pct=5") == 0
+    assert capsys.readouterr().err.count("keeps its own configuration") == 1
 
 
 @pytest.fixture

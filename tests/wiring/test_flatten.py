@@ -102,3 +102,9 @@ def test_who_flattens_after_a_session_keeps_entries_off_beyond_the_next(who: str
     asked(market, who)
     gate = market.desk.trading.gate
     assert (gate.state, gate.reason) == (RiskState.REDUCING, reason)
+
+
+def test_a_position_that_no_look_saw_counts_among_what_was_to_be_closed() -> None:
+    """It may be opened by an entry that fills while everything is closed: here there was no look at all."""
+    reply = asked(opened())
+    assert not reply.ok and "closed 0/1, NOT FLAT: " in reply.text
