@@ -180,15 +180,15 @@ def gaps(backtest: Backtest) -> list[tuple[str, int, int]]:
     ]
 
 
-def steps(begins: Sequence[Times], step_ns: int) -> list[int]:
+def steps(begins: Sequence[Times], step_ns: int, *, always: bool = False) -> list[int]:
     """How many bars the time of each symbol has, from its first to its last, by when all symbols' bars begin.
 
     Counted are the steps in which any symbol has a bar: what no symbol has, a night or a weekend, is no gap,
     unless it is longer than a market closes; of that, as many as such a time has on average elsewhere. Where
-    the market never closes, all steps.
+    the market never closes (``always``: that is known, else as far as the data tells), all steps.
     """
     every = np.unique(np.concatenate(begins))
-    whole = open_always(every + step_ns, step_ns)
+    whole = always or open_always(every + step_ns, step_ns)
     lost = _lost(every, step_ns)
     found = []
     for own in begins:

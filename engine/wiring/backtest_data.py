@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -18,34 +18,26 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config import Config
-from engine.config.load import traded
-from engine.errors import ConfigError, StoreError, SymbolError
+from engine.errors import ConfigError, SymbolError
 from engine.events import NS
 from engine.feeds.base import InstrumentSpec
-from engine.models.training.label import Series as Labelled
 from engine.research.bar_ticks import PER_BAR, VOLUME, Series, median_bar_pct, on_grid, pack
 from engine.research.bar_vwaps import BarVwaps
 from engine.research.curves import Floats, Integers, times_and_marks
 from engine.research.guards import steps
 from engine.research.plan import Plan
 from engine.research.result import MOST_LINES, Rejects, Source
-from engine.store.bar import Provenance
-from engine.store.bars import BARS_DATABASE
-from engine.store.bars_period import read_period
-from engine.store.bars_read import BarReader, Bars
+from engine.store.bars_read import Bars
 from engine.strategies.reload import offers_any
 from engine.strategies.user_files import GROUP
-from engine.symbols import canonical, find, name_of, quote_currency, round_the_clock
+from engine.symbols import canonical, quote_currency, round_the_clock
 from engine.text import clean
+from engine.wiring.backtest_stored import ReadBars, from_store
 from engine.wiring.backtest_tapes import FOREVER_NS, TapeData, Ticks, read_tapes
 from engine.wiring.bar_import import Reject, named_file, read_bar_file
-from engine.wiring.longer_bars import longer_bars
 
 FILE = "file"
 """The venue of bars out of a file that names none."""
-_DAY_S = 86_400
-_NIGHTS = 8
-"""Times as long as so many bars take, nights and weekends let the last of them lie back."""
 
 
 class BarData(msgspec.Struct, frozen=True, dict=True):
@@ -149,18 +141,11 @@ def _tapes(config: Config, plan: Plan, state_dir: Path, note: Callable[[str], No
 # --- bars ---
 
 
-class _Read(msgspec.Struct):
-    bars: Bars
-    told: str
-    rejects: list[Rejects]
-    adjusted: bool = False
-
-
 def _bars(
     config: Config, plan: Plan, state_dir: Path, note: Callable[[str], None], *, part: bool
 ) -> Prepared:
     until_ns = plan.until_ns or FOREVER_NS
-    read = _from_files(config, plan, note) if plan.files else _from_store(config, plan, state_dir, note)
+    read = _from_files(config, plan, note) if plan.files else from_store(config, plan, state_dir, note)
     intervals = sorted({one.bars.interval_s for one in read})
     if len(intervals) > 1:
         told = ", ".join(f"{one} s" for one in intervals)
@@ -170,6 +155,7 @@ def _bars(
     rejects: list[Rejects] = []
     series: list[Series] = []
     before: list[Series] = []
+    quiet: list[int] = []
     for one in read:
         inside = (one.bars.open_ns >= plan.since_ns) & (one.bars.open_ns < until_ns)
         made, refused = _series(one.bars, inside, interval_s)
@@ -191,10 +177,11 @@ def _bars(
             )
         )
         series.append(made)
+        quiet.append(int(np.count_nonzero((one.quiet_ns > first_ns) & (one.quiet_ns < last_ns))))
         before.append(_before(one.bars, plan, interval_s))
     if not series:
         raise ConfigError("no bars in that time: check --since and --until")
-    sources = _counted(config, sources, series, interval_s)
+    sources = _counted(config, sources, series, quiet, interval_s)
     ticks = _packed(series, plan, interval_s)
     gap_ns = max(int(np.diff(one.begin_ns).max(initial=interval_s * NS)) for one in series)
     end_ns = max(one.last_ns for one in sources) + interval_s * NS
@@ -206,16 +193,21 @@ def _bars(
 
 
 def _counted(
-    config: Config, sources: Sequence[Source], series: Sequence[Series], interval_s: int
+    config: Config,
+    sources: Sequence[Source],
+    series: Sequence[Series],
+    quiet: Sequence[int],
+    interval_s: int,
 ) -> list[Source]:
-    """With how many bars their time has. Shares are not measured against pairs, which trade at night, nor
-    currencies against what trades on Saturdays."""
+    """With how many bars their time has, but for the ``quiet`` ones of each. Shares are not measured against
+    pairs, which trade at night, nor currencies against what trades on Saturdays."""
     found = list(sources)
     kinds = [_kind(config, one.symbol) for one in sources]
     for kind in sorted(set(kinds)):
         mine = [at for at, one in enumerate(kinds) if one == kind]
-        for at, count in zip(mine, steps([series[at].begin_ns for at in mine], interval_s * NS), strict=True):
-            found[at] = msgspec.structs.replace(found[at], steps=count)
+        begins = [series[at].begin_ns for at in mine]
+        for at, count in zip(mine, steps(begins, interval_s * NS, always=kind[1]), strict=True):
+            found[at] = msgspec.structs.replace(found[at], steps=max(found[at].rows, count - quiet[at]))
     return found
 
 
@@ -270,8 +262,8 @@ def _volumes_ns(bars: Bars, interval_s: int) -> int:
     return int(on_grid(bars.open_ns[told[:1]], interval_s)[0]) if len(told) else FOREVER_NS
 
 
-def _from_files(config: Config, plan: Plan, note: Callable[[str], None]) -> list[_Read]:
-    found: list[_Read] = []
+def _from_files(config: Config, plan: Plan, note: Callable[[str], None]) -> list[ReadBars]:
+    found: list[ReadBars] = []
     for text in plan.files:
         name, path = named_file(text)
         symbol = clean(name or path.name.split(".")[0], 60)
@@ -281,7 +273,7 @@ def _from_files(config: Config, plan: Plan, note: Callable[[str], None]) -> list
             raise ConfigError(f"two files are called {symbol}: name them, as in AAPL={clean(path.name, 60)}")
         note(f"reading {path.name}")
         read = read_bar_file(path, symbol, plan.interval_s, daily_return_pct=config.quality.daily_return_pct)
-        found.append(_Read(read.bars, clean(path.name, 100), _by_reason(symbol, read.rejects)))
+        found.append(ReadBars(read.bars, clean(path.name, 100), _by_reason(symbol, read.rejects)))
     return found
 
 
@@ -293,112 +285,3 @@ def _by_reason(symbol: str, rejects: Iterable[Reject]) -> list[Rejects]:
         if counts[one.reason] <= MOST_LINES:
             lines[one.reason].append(f"line {one.line}: {clean(one.told, 160)}")
     return [Rejects(symbol, why, counts[why], told[0], tuple(told)) for why, told in lines.items()]
-
-
-def _from_store(config: Config, plan: Plan, state_dir: Path, note: Callable[[str], None]) -> list[_Read]:
-    interval_s = plan.interval_s or config.history.interval_s
-    reader = BarReader(state_dir / BARS_DATABASE)
-    try:
-        stored = _stored(config, plan, reader, interval_s)
-        until_ns = plan.until_ns or FOREVER_NS
-        found = []
-        for symbol, stored_s in stored.items():
-            note(f"reading {symbol}")
-            since_ns = max(0, plan.since_ns - _NIGHTS * plan.warm_bars * interval_s * NS)
-            bars = read_period(reader, symbol, stored_s, since_ns, until_ns, adjust=plan.adjust).traded()
-            told = f"stored bars of {stored_s} s, told by {', '.join(_tellers(bars)) or 'nobody'}"
-            if stored_s != interval_s:
-                bars = _longer(config, bars, interval_s)
-            believed = _believed(bars)
-            adjusted = plan.adjust and bool(reader.actions(symbol))
-            found.append(_Read(believed[0], clean(told, 200), believed[1], adjusted))
-        return found
-    finally:
-        reader.close()
-
-
-def _stored(config: Config, plan: Plan, reader: BarReader, interval_s: int) -> dict[str, int]:
-    """Of which stored interval each symbol's bars are: the one asked for, else the longest that makes it
-    up."""
-    series = reader.series()
-    known = list(dict.fromkeys(symbol for symbol, _ in series))
-    stored: dict[str, int] = {}
-    for text in plan.symbols:
-        symbol = _one(config, text, known)
-        fitting = [
-            one_s
-            for name, one_s in series
-            if name == symbol and (one_s == interval_s or (interval_s <= _DAY_S and interval_s % one_s == 0))
-        ]
-        if not fitting:
-            raise StoreError(
-                f"no bars of {interval_s} s are stored of {clean(text, 60)}: `tickdesk history list` shows of"
-                " what, `tickdesk history load` loads them"
-            )
-        stored[symbol] = max(fitting)
-    return stored
-
-
-def _one(config: Config, text: str, known: list[str]) -> str:
-    if text in known:
-        return text
-    desk = [symbol for symbol in traded(config) if symbol in known]
-    for some in (desk, known):
-        try:
-            return find(text, some, config.symbols)
-        except SymbolError as error:
-            unknown = error
-    raise ConfigError(f"{unknown}; `tickdesk history list` shows of what bars are stored")
-
-
-def _tellers(bars: Bars) -> list[str]:
-    return [clean(bars.sources[index], 40) for index in np.unique(bars.source).tolist()]
-
-
-def _longer(config: Config, bars: Bars, interval_s: int) -> Bars:
-    if not len(bars):
-        return msgspec.structs.replace(bars, interval_s=interval_s)
-    never_closes = partial(_never_closes, config)
-    short = {bars.symbol: Labelled(bars.open_ns, bars.values, np.zeros(len(bars), np.bool_))}
-    made = longer_bars(short, bars.interval_s, interval_s, never_closes, lambda share: None)
-    if bars.symbol not in made:
-        raise StoreError(f"the stored bars of {clean(bars.symbol, 60)} make up none of {interval_s} s")
-    one = made[bars.symbol]
-    count = len(one.open_ns)
-    return msgspec.structs.replace(
-        bars,
-        interval_s=interval_s,
-        open_ns=one.open_ns,
-        values=one.values,
-        trades=np.full(count, -1),
-        provenance=np.full(count, Provenance.SERVICE, np.int8),
-        told_ns=np.zeros(count, np.int64),
-        source=np.zeros(count, np.int64),
-    )
-
-
-def _never_closes(config: Config, symbol: str) -> bool:
-    return round_the_clock(name_of(symbol, config.symbols))
-
-
-def _believed(bars: Bars) -> tuple[Bars, list[Rejects]]:
-    """Stored bars passed the gate when they came; what cannot be is looked for all the same."""
-    values = bars.values
-    low, high = values[:, 2], values[:, 1]
-    good = np.isfinite(values[:, :4]).all(axis=1) & (values[:, :4] > 0.0).all(axis=1)
-    with np.errstate(invalid="ignore"):
-        slack = 1e-9 * np.abs(high)
-        for column in (0, 3):
-            good &= (values[:, column] >= low - slack) & (values[:, column] <= high + slack)
-    if good.all():
-        return bars, []
-    bad = bars.part(slice(int(np.argmin(good)), int(np.argmin(good)) + 1)).bar(0)
-    told = f"{bad.open_ns // NS} s since 1970: {bad.open:g} {bad.high:g} {bad.low:g} {bad.close:g}"
-    kept = msgspec.structs.replace(
-        bars,
-        **{
-            name: getattr(bars, name)[good]
-            for name in ("open_ns", "values", "trades", "provenance", "told_ns", "source")
-        },
-    )
-    return kept, [Rejects(bars.symbol, "IMPOSSIBLE", int(np.count_nonzero(~good)), told)]

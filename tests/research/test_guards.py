@@ -85,6 +85,10 @@ def test_missing_bars_are_told_against_the_times_of_all_symbols() -> None:
     assert steps([begins, holes, begins[-100:]], DAY) == [252, 252, 100]
     always = begins[0] + np.arange(60) * DAY
     assert steps([np.delete(always, [20, 21, 40])], DAY) == [60]
+    # Too few days to tell by themselves.
+    hours = always[0] + np.array([0, 1, 30, 50]) * DAY // 24
+    assert steps([hours], DAY // 24) == [4]
+    assert steps([hours], DAY // 24, always=True) == [51]
     sources = [Source("A", "a", 252, 0, 1, 1, "", steps=252), Source("B", "b", 200, 0, 1, 1, "", steps=252)]
     sources += [Source("C", "c", 250, 0, 1, 1, "", steps=252), Source("D", "d", 9, 0, 1, 0, "")]
     assert gaps(backtest(data=tuple(sources))) == [("B", 52, 252)]

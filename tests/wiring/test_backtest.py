@@ -399,6 +399,16 @@ def test_a_time_without_stored_bars_is_told_also_of_longer_ones(tmp_path: Path) 
         prepare(config(), later, tmp_path)
 
 
+def test_a_minute_without_a_trade_is_no_hole_in_a_longer_bar(tmp_path: Path) -> None:
+    store_walks(tmp_path, ("binance:BTCUSDT",), 600)  # one in 50 of them
+    found = prepare(config(), Plan(symbols=("binance:BTCUSDT",), interval_s=3600), tmp_path)
+    assert found.bars is not None
+    begins = found.bars.series[0].begin_ns
+    assert len(begins) == found.sources[0].steps == 9
+    short = prepare(config(), Plan(symbols=("binance:BTCUSDT",), interval_s=60), tmp_path)
+    assert (short.sources[0].rows, short.sources[0].steps) == (588, 588)
+
+
 @pytest.mark.parametrize("stored_s", [60, 300], ids=["of the stored length", "of another"])
 def test_on_bars_a_model_is_fed_what_it_was_trained_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored_s: int
