@@ -111,7 +111,8 @@ def _longer(config: Config, bars: Bars, interval_s: int) -> Bars:
     short = {bars.symbol: Labelled(bars.open_ns, bars.values, bars.provenance == Provenance.FILLED)}
     made = longer_bars(short, bars.interval_s, interval_s, never_closes, lambda share: None)
     if bars.symbol not in made:
-        raise StoreError(f"the stored bars of {clean(bars.symbol, 60)} make up none of {interval_s} s")
+        why = f": of each some {bars.interval_s} s are missing" if never_closes(bars.symbol) else ""
+        raise StoreError(f"the stored bars of {clean(bars.symbol, 60)} make up none of {interval_s} s{why}")
     one = made[bars.symbol]
     count = len(one.open_ns)
     return msgspec.structs.replace(

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.config import load
-from engine.errors import ConfigError
+from engine.errors import ConfigError, StoreError
 from engine.events import NS
 from engine.features.alpha158 import HISTORY, alpha158_block
 from engine.models.artefact import read_manifest
@@ -407,6 +407,10 @@ def test_a_minute_without_a_trade_is_no_hole_in_a_longer_bar(tmp_path: Path) -> 
     assert len(begins) == found.sources[0].steps == 9
     short = prepare(config(), Plan(symbols=("binance:BTCUSDT",), interval_s=60), tmp_path)
     assert (short.sources[0].rows, short.sources[0].steps) == (588, 588)
+    holes = tmp_path / "holes"
+    store_walks(holes, ("binance:BTCUSDT",), 30)
+    with pytest.raises(StoreError, match="make up none of 3600 s: of each some 60 s are missing"):
+        prepare(config(), Plan(symbols=("binance:BTCUSDT",), interval_s=3600), holes)
 
 
 @pytest.mark.parametrize("stored_s", [60, 300], ids=["of the stored length", "of another"])
