@@ -408,6 +408,7 @@ def test_a_minute_without_a_trade_is_no_hole_in_a_longer_bar(tmp_path: Path) -> 
     short = prepare(config(), Plan(symbols=("binance:BTCUSDT",), interval_s=60), tmp_path)
     assert (short.sources[0].rows, short.sources[0].steps) == (588, 588)
     holes = tmp_path / "holes"
+    holes.mkdir()
     store_walks(holes, ("binance:BTCUSDT",), 30)
     with pytest.raises(StoreError, match="make up none of 3600 s: of each some 60 s are missing"):
         prepare(config(), Plan(symbols=("binance:BTCUSDT",), interval_s=3600), holes)
