@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from textual import constants
 from textual._time import get_time
 from textual._xterm_parser import XTermParser
+from textual.events import Key
 from textual.message import Message
 
 ESC = "\x1b"
@@ -22,6 +23,9 @@ LATE_S = 0.05
 command of that letter."""
 _REST = re.compile(r"\[[\d;?<>]*[A-Za-z~]|O[A-DFHP-S]")
 """What follows the Esc of a key's sequence, a mouse event's or a report's."""
+NO_KEY = "no_key"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character: no terminal can be told it."""
 _IDLE_S = 0.1
 """Between two looks whether the reader of the keys is to end."""
 
@@ -64,6 +68,17 @@ class Keyboard(XTermParser):
             self._escaped = part.endswith(ESC)
             if self.waits and self._timeout_time is not None:
                 self._timeout_time -= constants.ESCAPE_DELAY - ESCAPE_S
+
+    def _parse_extended_key(self, sequence: str) -> list[Key] | None:  # type: ignore[override]
+        """As Textual's; a number that is no character, as noise on the line may hold, is a key that does
+        nothing."""
+        try:
+            found = super()._parse_extended_key(sequence)
+        except (ValueError, OverflowError):
+            return [Key(NO_KEY, None)]
+        if found and any(_SURROGATE.search(f"{key.key}{key.character}") for key in found):
+            return [Key(NO_KEY, None)]
+        return found
 
     _escaped = False
     _taken_at: float | None = None

@@ -6,7 +6,7 @@ import pytest
 from textual._time import get_time
 from textual.events import Key, Paste
 
-from console.keyboard import ESCAPE_S, LATE_S, Keyboard
+from console.keyboard import ESCAPE_S, LATE_S, NO_KEY, Keyboard
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,19 @@ from console.keyboard import ESCAPE_S, LATE_S, Keyboard
 def test_esc_and_a_key_right_after_it_are_those_two(reads: list[str], keys: list[str]) -> None:
     keyboard = Keyboard(False)
     assert [event.key for read in reads for event in keyboard.feed(read)] == keys  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "noise",
+    ["99999999;1H", "1114112u", "55296;1u", "97;1;99999999u", "97;1;56320u", f"{2**70};2A"],
+)
+def test_a_number_that_is_no_character_is_no_key_and_ends_nothing(noise: str) -> None:
+    keyboard = Keyboard(False)
+    assert [event.key for event in keyboard.feed(f"j\x1b[{noise}k")] == [  # type: ignore[attr-defined]
+        "j",
+        NO_KEY,
+        "k",
+    ]
 
 
 def test_a_lone_esc_is_told_after_the_wait_and_the_next_key_is_itself() -> None:
