@@ -226,6 +226,7 @@ class Grid(Scrolled, CellStyles, can_focus=True, inherit_bindings=False):
 
     def _arrange_anew(self) -> None:
         self._rows = self.arrangement.arrange(self.arrangement.given)
+        self._widths.take_in(self._rows)  # some were filtered out when they came
         self._keep_cursor()
         self._resize_virtual()
         self._redraw()

@@ -60,7 +60,7 @@ def judge(body: bytes, symbol: str, server: str, now_ns: int, *, ttl_ns: int, co
     """What it says is as old as its timestamp says: a server may answer from what it keeps.
 
     Raises ValueError (one line) for an answer that is none, that holds a score beyond [-1, 1], or whose
-    ``ttl_ns`` was over when it came.
+    ``ttl_ns`` was over when it came; "block" counts in that one all the same.
     """
     if len(body) > MAX_REPLY:
         raise ValueError(f"an answer of {len(body)} bytes, more than {MAX_REPLY}")
@@ -68,18 +68,19 @@ def judge(body: bytes, symbol: str, server: str, now_ns: int, *, ttl_ns: int, co
         reply = _REPLY.decode(body)
     except msgspec.MsgspecError as error:
         raise ValueError(f"refused: {clean(error, 120)}") from None
-    # A clock that is ahead of ours makes nothing newer than now.
-    age_ns = max(now_ns - reply.timestamp * _MS, 0)
-    if age_ns >= ttl_ns:
-        raise ValueError(
-            f"its timestamp {reply.timestamp} is {age_ns / NS:,.1f} s old, ttl_s is {ttl_ns / NS:g}: "
-            "milliseconds since the epoch, UTC"
-        )
-    scores, told_ns = reply.signals, now_ns - age_ns
+    scores = reply.signals
     told = [name for name, _ in _FAMILIES if getattr(scores, name) == BLOCK]
     if scores.combined == BLOCK:
         told.append("combined")
     block = f"{server} says block ({', '.join(told)})" if told else ""
+    # A clock that is ahead of ours makes nothing newer than now.
+    age_ns = max(now_ns - reply.timestamp * _MS, 0)
+    if age_ns >= ttl_ns:
+        late = f"its timestamp {reply.timestamp} is {age_ns / NS:,.1f} s old, ttl_s is {ttl_ns / NS:g}"
+        if block:  # whatever the clocks say, entries rather wait
+            return Judged((), f"{block}; {late}")
+        raise ValueError(f"{late}: milliseconds since the epoch, UTC")
+    told_ns = now_ns - age_ns
     signals = []
     for name, family in _FAMILIES:
         score: Answer = getattr(scores, name)

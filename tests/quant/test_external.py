@@ -60,7 +60,10 @@ def test_what_a_server_kept_is_as_old_as_it_says_and_is_refused_once_its_time_is
     assert ahead.ns == NOW
     for at_ms, age in ((NOW_MS - 30_000, "30.0 s"), (NOW_MS // 1000, "1,698,300,000.0 s")):
         with pytest.raises(ValueError, match=f"is {age} old, ttl_s is 30: milliseconds"):
-            judged({"speed": 0.4, "oi": "block"}, at_ms)
+            judged({"speed": 0.4}, at_ms)
+    late = judged({"speed": 0.4, "oi": "block"}, NOW_MS - 31_000)
+    assert late.signals == ()
+    assert late.block.startswith("alpha says block (oi); its timestamp ") and "31.0 s old" in late.block
 
 
 def test_block_in_any_place_blocks_and_the_other_scores_count() -> None:

@@ -82,3 +82,15 @@ def test_the_ticks_of_two_venues_on_the_smallest_screen() -> None:
     pane.show((msgspec.structs.replace(sample.ticks()[0], symbol=symbol), None) for symbol in (HERE, THERE))
     plan = dict(pane._widths.plan(80))
     assert plan[0] >= len(HERE), plan
+
+
+def test_a_name_that_was_filtered_out_when_it_came_gets_its_room_when_it_is_shown() -> None:
+    learn([HERE, THERE])
+    pane = TicksPane(flash=False)
+    pane.look_for("nothing")
+    rows = [(msgspec.structs.replace(sample.ticks()[0], symbol=one), None) for one in (HERE, THERE)]
+    pane.show(rows)
+    narrow = dict(pane._widths.plan(80))[0]
+    assert not pane.rows and narrow < len(HERE)
+    pane.look_for("")
+    assert len(pane.rows) == 2 and dict(pane._widths.plan(80))[0] >= len(HERE)
