@@ -15,6 +15,7 @@ from engine.research.basis import open_always
 from engine.research.result import Backtest, Stop
 
 FEW_TRADES = 30
+_HALTED = "HALTED"
 MOST_OF_PROFIT = 0.5
 MANY_TRIALS = 2
 LIKELY = 0.95
@@ -66,7 +67,7 @@ def _of_stops(backtest: Backtest) -> list[str]:
         more = f", and so in {len(parts)} parts" if len(parts) > 1 else ""
         found.append(
             f"the desk was {first.code}{_at(first.ns)} ({first.why}){more}: nobody resumes it in a backtest, "
-            f"so nothing was opened in the rest, {share} of the time"
+            f"so nothing was opened in the rest, {share} of the time{_halted(first, backtest.stops)}"
         )
     denials: dict[str, list[Stop]] = {}
     for one in backtest.stops:
@@ -77,6 +78,15 @@ def _of_stops(backtest: Backtest) -> list[str]:
         entries = "1 entry was" if count == 1 else f"{count:,} entries were"
         found.append(f"{entries} denied, the first{_at(own[0].ns)}: {own[0].why}")
     return found
+
+
+def _halted(first: Stop, stops: Sequence[Stop]) -> str:
+    """That tighter still, it left by stops alone."""
+    if first.code == _HALTED:
+        return "; stops alone still left"
+    later = (one for one in stops if one.code == _HALTED and one.until_ns == first.until_ns)
+    halted = next(later, None)
+    return f"; HALTED{_at(halted.ns)}: from then on stops alone still left" if halted else ""
 
 
 def _of_nothing(backtest: Backtest) -> list[str]:

@@ -50,11 +50,12 @@ def test_a_desk_that_stopped_itself() -> None:
     assert "the desk was REDUCING at 20" in text
     assert "(daily loss 3 % has reached 3 %): nobody resumes it" in text
     assert "in the rest, 80.0 % of the time" in text
-    assert "HALTED" not in text
+    assert "of the time; HALTED at 20" in text and "from then on stops alone still left" in text
+    assert "stops alone" not in said(stops=(reduced,), **many)
     # Two parts, each with a desk of its own.
     text = said(stops=(Stop("HALTED", first_ns, first_ns + 10 * DAY, "why"), halted), **many)
     assert "(why), and so in 2 parts: nobody" in text
-    assert "in the rest, 85.0 % of the time" in text
+    assert "in the rest, 85.0 % of the time; stops alone still left" in text
     denied = Stop("DRAWDOWN", halted.ns, last_ns, "DRAWDOWN 11 %, limit < 10 %", 1_032)
     assert said(stops=(denied,), **many).startswith("1,032 entries were denied, the first at 20")
 
