@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.bench.machine import defaults
 from tests.bench.peers import run_peer
 from tests.bench.registry import Figure, Skipped, bench
 from tests.bench.replay import _replay as replay_tape
@@ -30,7 +31,7 @@ def nautilus(scratch: Path) -> list[Figure]:
             theirs = _theirs(scratch, name, per_symbol_s)
         except Skipped as reason:
             return [Figure("replay / nautilus_trader", None, "ratio", note=f"skipped: {reason}")]
-        report = replay_tape(tape(scratch, _TICKS, per_symbol_s), scratch)
+        report = replay_tape(tape(scratch, _TICKS, per_symbol_s), scratch, defaults(scratch))
         ours = float(report["ticks_per_s"])
         figures += [
             Figure(
