@@ -11,7 +11,7 @@ _MOST = 1_000
 _IMPORTERS = frozenset({"import_module", "__import__"})
 _UNHEARD: Mapping[str, tuple[str, ...]] = {
     "polars": ("read_", "scan_"),
-    "pandas": ("read_parquet", "read_feather", "read_orc", "read_hdf", "read_sql"),
+    "pandas": ("read_parquet", "read_feather", "read_orc", "read_hdf", "read_sql", "HDFStore"),
     "pyarrow": ("memory_map", "OSFile"),
     "pyarrow.csv": ("read_", "open_"),
     "pyarrow.dataset": ("dataset",),
@@ -80,7 +80,18 @@ def _nodes(path: Path) -> Iterator[ast.AST]:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    yield from ast.walk(tree)
+    for statement in tree.body:
+        if not _is_guard(statement):
+            yield from ast.walk(statement)
+
+
+def _is_guard(statement: ast.stmt) -> bool:
+    """What stands below it is of a file that is run by itself, not of a strategy."""
+    return (
+        isinstance(statement, ast.If)
+        and not statement.orelse
+        and ast.unparse(statement.test) == "__name__ == '__main__'"
+    )
 
 
 def _imported(path: Path) -> Iterator[str]:

@@ -101,6 +101,11 @@ def test_a_database_counts_and_so_does_what_a_library_reads_by_itself(
     assert [name for _, name in unheard([folder / "reads.py"])] == ["polars.read_csv"]
     save(folder / "late.py", "import pyarrow.parquet\nx = pyarrow.parquet.read_table('a')\nread_csv('b')\n")
     assert unheard([folder / "late.py"]) == [("late.py", "pyarrow.parquet.read_table")]
+    trains = "import pandas as pd\nif __name__ == '__main__':\n    pd.read_parquet('a')\n"
+    save(folder / "trains.py", trains)
+    assert not unheard([folder / "trains.py"]), "it does so where it is run by itself"
+    save(folder / "trains.py", f"{trains}else:\n    pd.HDFStore('a')\n")
+    assert ("trains.py", "pandas.HDFStore") in unheard([folder / "trains.py"])
 
 
 def test_files_that_fail_beside_it_are_one_line(
