@@ -58,13 +58,13 @@ class Market:
         self._publisher: Publisher | None = None
         self._rounds: Rounds | None = None
         self._source: LiveSource | TapeSource | None = None
-        self.behind = Behind()
+        self.behind = Behind(frame.config.bus.most_behind)
         self._room = asyncio.Event()
         """Set when a round can be sent."""
         self._listing: asyncio.Task[None] | None = None
         self._written = -1
         """The publisher's connection when instruments were written last: a server may have forgotten."""
-        self._clock_due = self._warned = False
+        self._clock_due = False
         self._past = False
         """History is under way: what was taken is not of now, and is sent by hand."""
         self._ended = False
@@ -192,6 +192,7 @@ class Market:
             and publisher.is_ready
             and not publisher.is_full
             and self._listing is None
+            and not self.behind.held
             and self._lease.is_held
         )
 
@@ -303,7 +304,6 @@ class Market:
     # --- a tape ---
 
     async def _play(self, tape: TapeSource) -> None:
-        most = self._frame.config.bus.most_behind
         if tape.ended:
             log.info("the tape was played to its end")
         while not tape.ended:
@@ -312,7 +312,7 @@ class Market:
                 continue
             self._state = "running"
             await self._put_when_free(end=not more, source=tape.digest)
-            while self.behind.ticks > most:
+            while self.behind.ticks > self.behind.most:
                 self._state, self._detail = "waiting", "the others are behind"
                 await asyncio.sleep(TRIM_S / 10)
         self._state, self._detail = "running", "end of tape"
@@ -354,17 +354,8 @@ class Market:
                     if stream in numbers and (one.least or 0) < numbers[stream]
                 ]
             )
-            self._warn()
-
-    def _warn(self) -> None:
-        """Live, nothing waits for who is behind: what they have not read fills the server's memory."""
-        behind = self.behind.ticks > self._frame.config.bus.most_behind
-        if behind and not self._warned:
-            log.warning(
-                "%d ticks are not acknowledged: is a features and an execution worker running?",
-                self.behind.ticks,
-            )
-        self._warned = behind
+            if self._tape is None:
+                self.behind.look()
 
     def row(self, row: WorkerRow, seconds: float) -> WorkerRow:
         rounds, publisher = self._rounds, self._publisher
@@ -373,12 +364,14 @@ class Market:
         ticks, entries = rounds.trades + rounds.quotes, publisher.entries
         before, self._counted = self._counted, (ticks, entries)
         trouble = publisher.trouble or self._detail or (self._source.trouble if self._source else "")
+        unread = f"{self.behind.ticks} ticks are not acknowledged" if self.behind.ticks else ""
+        if self.behind.held:
+            trouble, unread = f"holds ticks back: {unread}", ""
         return msgspec.structs.replace(
             row,
             epochs={**row.epochs, STAGE: self._lease.epoch},
             state=self._state,
-            detail=trouble
-            or (f"{self.behind.ticks} ticks are not acknowledged" if self.behind.ticks else ""),
+            detail=trouble or unread,
             position=rounds.number,
             ticks=ticks,
             ticks_per_s=round((ticks - before[0]) / seconds, 1),

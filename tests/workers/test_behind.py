@@ -1,12 +1,16 @@
-"""How many ticks nobody has acknowledged yet."""
+"""How many ticks nobody has acknowledged yet, and when no more are sent."""
 
 from __future__ import annotations
 
-from engine.workers.behind import TOGETHER, Behind
+import logging
+
+import pytest
+
+from engine.workers.behind import HELD, TOGETHER, Behind
 
 
 def test_ticks_count_until_the_slowest_group_is_through_with_them() -> None:
-    behind = Behind()
+    behind = Behind(10**9)
     for number in range(1, 6):
         behind.sent(number, TOGETHER)
     assert behind.ticks == 5 * TOGETHER
@@ -19,9 +23,35 @@ def test_ticks_count_until_the_slowest_group_is_through_with_them() -> None:
 
 
 def test_small_rounds_of_days_take_no_memory() -> None:
-    behind = Behind()
+    behind = Behind(10**9)
     for number in range(1, 100_001):
         behind.sent(number, number % 2)
-    assert behind.ticks == 50_000 and len(behind._rounds) < 60
+    assert behind.ticks == 50_000 and len(behind._rounds) < 160
     behind.acknowledged([99_998])
     assert 0 < behind.ticks <= TOGETHER
+
+
+def test_nothing_is_sent_from_the_bound_on_until_most_of_it_was_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="engine.market")
+    behind = Behind(10 * TOGETHER)
+    told = []
+    for number in range(1, HELD * 10 + 2):
+        behind.sent(number, TOGETHER)
+        behind.look()
+        told.append(behind.held)
+    assert told.index(True) == HELD * 10 - 1, "the rounds themselves count"
+    for number in range(1, HELD * 10 + 2):
+        behind.acknowledged([number])
+        behind.look()
+        assert behind.held == (behind.ticks + behind.rounds > behind.most)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR", "INFO"]
+
+
+def test_rounds_without_ticks_are_held_as_well() -> None:
+    behind = Behind(TOGETHER)
+    for number in range(HELD * TOGETHER + 1):
+        behind.sent(number, 0)
+    behind.look()
+    assert behind.held and behind.ticks == 0 and len(behind._rounds) < 10

@@ -230,6 +230,30 @@ async def test_live_rounds_bring_the_time_and_the_last_one_says_so(server: Serve
         assert not features.row().lost
 
 
+async def test_no_more_is_sent_to_who_reads_nothing_until_it_has_read(server: Server, tmp_path: Path) -> None:
+    config = configured(server, "hold", **{"simulated.history_s": 10})
+    async with topology(config, tmp_path) as start:
+        features, market = start(Features), start(Market)
+        assert isinstance(market.stage, Market)
+        redis, behind = features.frame.redis, market.stage.behind
+        behind.most = 20
+        await until(lambda: len(features.row().shards) == SHARDS and behind.held, "execution reads nothing")
+        await until(lambda: market.stage._publisher.is_ready, "what was under way is there")  # type: ignore[union-attr]
+        assert market.row().detail.startswith("holds ticks back: ")
+        sent = await redis.xlen("hold:clean_ticks:rounds")
+        await until(lambda: not market.stage._rounds.empty, "what comes meanwhile is kept")  # type: ignore[union-attr]
+        assert await redis.xlen("hold:clean_ticks:rounds") == sent
+        streams = [
+            f"hold:{what}:{shard}" for what in ("clean_ticks", "strategy_signals") for shard in range(SHARDS)
+        ]
+        for stream in ["hold:clean_ticks:rounds", *streams]:
+            await redis.xgroup_create(stream, "execution", id="$", mkstream=True)
+        await until(lambda: not behind.held, "they were read")
+        rows = market.row()
+        await until(lambda: market.row().position > rows.position + 3, "and it goes on")
+        assert not market.row().lost and "holds" not in market.row().detail
+
+
 async def test_a_server_that_is_emptied_under_way_is_told_all_that_a_newcomer_needs(
     server: Server, tmp_path: Path
 ) -> None:
