@@ -66,17 +66,19 @@ def judge(body: bytes, symbol: str, server: str, now_ns: int, *, ttl_ns: int, co
         raise ValueError(f"an answer of {len(body)} bytes, more than {MAX_REPLY}")
     try:
         reply = _REPLY.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(f"refused: {clean(error, 120)}") from None
     scores = reply.signals
-    told = [name for name, _ in _FAMILIES if getattr(scores, name) == BLOCK]
+    places = [name for name, _ in _FAMILIES if getattr(scores, name) == BLOCK]
     if scores.combined == BLOCK:
-        told.append("combined")
-    block = f"{server} says block ({', '.join(told)})" if told else ""
+        places.append("combined")
+    block = f"{server} says block ({', '.join(places)})" if places else ""
     # A clock that is ahead of ours makes nothing newer than now.
-    age_ns = max(now_ns - reply.timestamp * _MS, 0)
+    # Not before 1970: it may have more digits than a float takes.
+    age_ns = max(now_ns - max(reply.timestamp, 0) * _MS, 0)
     if age_ns >= ttl_ns:
-        late = f"its timestamp {reply.timestamp} is {age_ns / NS:,.1f} s old, ttl_s is {ttl_ns / NS:g}"
+        told = clean(reply.timestamp, 24)
+        late = f"its timestamp {told} is {age_ns / NS:,.1f} s old, ttl_s is {ttl_ns / NS:g}"
         if block:  # whatever the clocks say, entries rather wait
             return Judged((), f"{block}; {late}")
         raise ValueError(f"{late}: milliseconds since the epoch, UTC")

@@ -81,11 +81,22 @@ def test_an_answer_with_one_wrong_score_is_refused_as_a_whole(signals: dict[str,
         judged({"volatility": 0.5} | signals)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"signals":{"speed":NaN}}', b"<html>", b'{"signals":1}'])
+NESTED = b'{"x":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'{"signals":{"speed":NaN}}', b"<html>", b'{"signals":1}', NESTED], ids=range(6)
+)
 def test_rubbish_is_refused_in_one_line(body: bytes) -> None:
     with pytest.raises(ValueError) as caught:
         judge(body, "x:A", "alpha", NOW, ttl_ns=NS, confidence=1.0)
     assert "\n" not in str(caught.value)
+
+
+def test_a_timestamp_of_any_size_is_refused_in_one_line_and_its_block_counts() -> None:
+    with pytest.raises(ValueError, match=r"^its timestamp -10{21}… is 1,700,000,000.0 s old"):
+        judged({"speed": 0.4}, -(10**400))
+    assert judged({"speed": "block"}, -(10**400)).block.startswith("alpha says block (speed); its timestamp")
 
 
 def test_an_endless_answer_is_refused() -> None:

@@ -76,7 +76,7 @@ class ContextFeed:
             events = await self._source.poll()
         except UnreachableError as error:
             return self._failed(str(error), error.retry_after_s)
-        except (FeedError, msgspec.MsgspecError, ValueError) as error:
+        except (FeedError, msgspec.MsgspecError, ValueError, RecursionError) as error:
             return self._failed(f"{self.venue}: {clean(error, 160)}", 0.0)
         self._backoff.reset()
         self.stats.messages += 1
@@ -119,7 +119,7 @@ async def each(
             events += await ask(name)
         except UnreachableError:
             raise
-        except (FeedError, msgspec.MsgspecError, ValueError) as error:
+        except (FeedError, msgspec.MsgspecError, ValueError, RecursionError) as error:
             troubles[name] = f"{clean(name, 60)}: {clean(error, 120)}"
             last = error
     if last is not None and len(troubles) == len(names):

@@ -52,6 +52,7 @@ FAULTS = {
     "rubbish": (says("<html>\x1b[31m"), "fear-greed: "),
     "error with 200": (says('{"metadata":{"error":"nope"}}'), "error: nope"),
     "empty": (says(""), "fear-greed: "),
+    "nested": (says('{"x":' + "[" * 20_000 + "]" * 20_000 + "}"), "fear-greed: "),
 }
 
 
