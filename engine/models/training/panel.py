@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from engine.errors import ModelError
 from engine.features.alpha158 import HISTORY, WIDTH, alpha158_block
-from engine.models.training.label import Floats, Series, Times, forward, normalised
+from engine.models.training.label import Floats, Series, Times, forward, moments, normalised
 
 Progress = Callable[[float, str], None]
 """Gets a share in [0, 1] and what is being done."""
@@ -37,7 +37,7 @@ class Panel(msgspec.Struct, frozen=True):
     symbols: tuple[str, ...]
     """Sorted."""
     axis: Times
-    """Open times (ns) of all bars of all symbols, rising."""
+    """Open times (ns) of all bars of all symbols, rising; of bars of a day or more, the first of each day."""
     interval_s: float
     horizon: int
     """Bars."""
@@ -89,6 +89,7 @@ def build(
     if len(symbols) < 2:
         raise ModelError("training ranks symbols against each other: give at least 2")
     axis = np.unique(np.concatenate([bars[symbol].open_ns for symbol in symbols]))
+    axis = axis[np.unique(moments(axis, interval_s), return_index=True)[1]]
     step, symbol, at, returns, end_ns = _rows(symbols, bars, axis, interval_s, horizon, every)
     labels = normalised(returns, step)
     known = np.isfinite(labels)
@@ -121,9 +122,10 @@ def _rows(
     for index, name in enumerate(symbols):
         series = bars[name]
         later = forward(series, axis, interval_s, horizon)
-        steps = np.searchsorted(axis, series.open_ns)
+        steps = np.searchsorted(moments(axis, interval_s), moments(series.open_ns, interval_s))
         use = np.isfinite(later.returns) & (steps % every == 0)
         use[: HISTORY - 1] = False
+        use[:-1] &= steps[1:] != steps[:-1]  # of two bars of one day the later one
         at = np.flatnonzero(use)
         parts.append((steps[at], np.full(len(at), index, np.int64), at, later.end_ns[at]))
         gains.append(later.returns[at])

@@ -52,6 +52,23 @@ def test_days_are_counted_as_days_of_trading() -> None:
     assert np.isnan(forward(one, opens, 86_399, 2).returns).all()
 
 
+def test_a_day_is_one_step_whenever_the_markets_of_it_begin() -> None:
+    day_ns, hour_ns = 86_400 * NS, 3600 * NS
+    midnight = START_NS // day_ns * day_ns + np.arange(30) * day_ns
+    values, filled = series(30, 6).values, np.zeros(30, np.bool_)
+    shares = Series(midnight + 14 * hour_ns, values, filled)
+    evening = Series(midnight - 2 * hour_ns + hour_ns * (np.arange(30) % 20 < 10), values, filled)
+    axis = np.unique(np.concatenate([midnight, shares.open_ns, evening.open_ns]))
+    close = values[:, 3]
+    for one in (shares, evening):
+        found = forward(one, axis, 86_400, 3)
+        assert found.returns[:27] == pytest.approx(close[3:] / close[:27] - 1.0)
+        assert (found.end_ns[:27] == one.open_ns[3:] + day_ns).all()
+    twice = np.sort(np.r_[shares.open_ns, shares.open_ns[20] - 9 * hour_ns])
+    again = Series(twice, np.insert(values, 20, values[0] * 2, axis=0), np.zeros(31, np.bool_))
+    assert forward(again, axis, 86_400, 3).returns[17] == pytest.approx(close[20] / close[17] - 1.0)
+
+
 def test_impossible_closes_give_no_label() -> None:
     one = series(20, 5)
     one.values[4, 3], one.values[8, 3], one.values[12, 3] = 0.0, np.nan, np.inf

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError
+from engine.events import NS
 from engine.features.alpha158 import HISTORY, alpha158
 from engine.models.training.label import Series
 from engine.models.training.panel import build, fixed_bytes, thinning
-from tests.models.training.conftest import panel, series, silent, walks
+from tests.models.training.conftest import START_NS, panel, series, silent, walks
 
 
 def test_features_are_those_of_the_symbols_own_last_61_bars_bit_for_bit() -> None:
@@ -32,6 +33,29 @@ def test_symbols_are_aligned_by_time_and_not_by_position() -> None:
     made = panel({"x:a": series(200, 1), "x:b": late})
     assert made.axis[made.step[0]] == late.open_ns[HISTORY - 1], "alone at its time, a symbol has no label"
     assert set(np.unique(made.step, return_counts=True)[1]) == {2}
+
+
+def test_markets_whose_days_begin_at_different_times_are_ranked_day_by_day() -> None:
+    day_ns = 86_400 * NS
+    midnight = START_NS // day_ns * day_ns + np.arange(150) * day_ns
+    found = {
+        f"x:{name}": Series(midnight + hours * 3600 * NS, series(150, hours).values, np.zeros(150, np.bool_))
+        for name, hours in (("coin", 0), ("share", 14), ("other", 5))
+    }
+    made = build(found, interval_s=86_400, horizon=3, progress=silent)
+    assert len(made.axis) == 150 and (made.axis == midnight).all()
+    assert set(np.unique(made.step, return_counts=True)[1]) == {3}, "each day all three"
+    share = found["x:share"]
+    row = int(np.flatnonzero(made.symbol == made.symbols.index("x:share"))[0])
+    assert made.step[row] == HISTORY - 1
+    assert made.returns[row] == share.values[HISTORY + 2, 3] / share.values[HISTORY - 1, 3] - 1.0
+    # told by two sources, a day counts once
+    day = 100
+    opens = np.insert(share.open_ns, day, share.open_ns[day] - 9 * 3600 * NS)
+    twice = Series(opens, np.insert(share.values, day, share.values[0], axis=0), np.zeros(151, np.bool_))
+    again = build({**found, "x:share": twice}, interval_s=86_400, horizon=3, progress=silent)
+    assert set(np.unique(again.step, return_counts=True)[1]) == {3}
+    assert again.returns.tobytes() == made.returns.tobytes()
 
 
 def test_the_future_changes_no_feature_and_no_earlier_label() -> None:
