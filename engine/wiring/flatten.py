@@ -23,6 +23,8 @@ WAIT_S = 15.0
 LIMIT_WAIT_S = 2.0
 """The same where a limit bounds the price: what rests then goes on resting."""
 _LOOK_S = 0.02
+_ALL = Decimal(100)
+"""Percent."""
 _RECENT = 200
 """Orders among which the newest exit of a symbol is looked for."""
 
@@ -65,9 +67,9 @@ class Flattening:
     async def flatten(self, patch: FlattenPatch, who: str) -> Reply:
         """Close what the patch names. Raises OrderError for what it cannot mean."""
         percent = number("percent", repr(patch.percent))
-        if not 0 < percent <= 100:
+        if not 0 < percent <= _ALL:
             raise OrderError(f"percent {patch.percent:g}: give more than 0 and at most 100")
-        if not patch.symbol and percent == 100 and patch.type == "market":
+        if not patch.symbol and percent == _ALL and patch.type == "market":
             return await self._flatten_all(who)
         return await self._flatten_part(patch, percent)
 
@@ -116,27 +118,52 @@ class Flattening:
             symbols = [find(desk, patch.symbol).symbol]
         else:
             symbols = [position.symbol for position in trading.ledger.positions()]
-        held = {symbol: trading.ledger.quantity(symbol) for symbol in symbols}
-        if not any(held.values()):
+        # Also where nothing is held: what is on its way may fill yet.
+        entries = {symbol: trading.entries(symbol) for symbol in symbols}
+        for symbol in symbols:
+            trading.cancel_entries(symbol)
+        canceled = [identity for ids in entries.values() for identity in ids]
+        held = [symbol for symbol in symbols if trading.ledger.quantity(symbol)]
+        if not held and not canceled:
             return Reply(True, f"{patch.symbol or 'the desk'} is flat already")
-        canceled: list[str] = []
+        limited = patch.type == "limit"
         sent: list[str] = []
         kept: list[str] = []
-        for symbol in [symbol for symbol, quantity in held.items() if quantity]:
-            canceled += trading.entries(symbol)
-            trading.cancel_entries(symbol)
+        filled = {symbol: self._filled(ids) for symbol, ids in entries.items()}
+        for symbol in held:
             try:
-                sent.append(trading.close_part(symbol, percent, limited=patch.type == "limit"))
+                sent.append(trading.close_part(symbol, percent, limited=limited))
             except OrderError as error:
                 if patch.symbol:
                     raise
                 kept.append(str(error))
-        wait = LIMIT_WAIT_S if patch.type == "limit" else WAIT_S
+        wait = LIMIT_WAIT_S if limited else WAIT_S
         while time.monotonic() - began < wait and not self._failed():
-            if self._settled() and (self._stands() or all(self._over(identity) for identity in sent)):
-                break
+            if self._settled():
+                if self._stands():
+                    break
+                if all(map(self._over, sent)) and all(map(self._over, canceled)):
+                    came = [symbol for symbol, ids in entries.items() if self._filled(ids) > filled[symbol]]
+                    came = [symbol for symbol in came if trading.ledger.quantity(symbol)]
+                    if percent < _ALL or not came:
+                        break
+                    for symbol in came:  # an entry was faster than its cancel
+                        filled[symbol] = self._filled(entries[symbol])
+                        try:
+                            sent.append(trading.close_part(symbol, percent, limited=limited))
+                        except OrderError as error:
+                            kept.append(str(error))
             await asyncio.sleep(_LOOK_S)
-        return self._told(sent, kept, canceled, began)
+        if sent or kept:
+            return self._told(sent, kept, canceled, began)
+        return self._told_of_entries(patch.symbol, symbols, canceled)
+
+    def _told_of_entries(self, name: str, symbols: list[str], canceled: list[str]) -> Reply:
+        """Nothing was held, and entries were at work."""
+        if not all(map(self._over, canceled)):
+            return Reply(False, f"{self._canceled(canceled)}, which may fill still: {self._waits()}")
+        held = any(self._trading.ledger.quantity(symbol) for symbol in symbols)
+        return Reply(not held, f"{self._canceled(canceled)}; {name} is {'not flat' if held else 'flat'}")
 
     def _told(self, sent: list[str], kept: list[str], canceled: list[str], began: float) -> Reply:
         """``kept``: why nothing was sent of some positions."""
@@ -149,9 +176,16 @@ class Flattening:
         receipt = f"{told}closed {len(filled)}/{wanted}"
         if ended < wanted:
             receipt += f", the rest is at work: {self._waits()}"
+        elif not all(map(self._over, canceled)):
+            receipt += f", entries may fill still: {self._waits()}"
         elif not kept:
             return Reply(True, f"{receipt} in {time.monotonic() - began:.1f} s")
         return Reply(False, "; ".join([receipt, *kept]))
+
+    def _filled(self, ids: Iterable[str]) -> Decimal:
+        """Of these orders together."""
+        found = [self._trading.blotter.get(identity) for identity in ids]
+        return sum((order.filled for order in found if order is not None), Decimal(0))
 
     def _over(self, client_order_id: str) -> bool:
         order = self._trading.blotter.get(client_order_id)

@@ -94,7 +94,10 @@ def _close(desk: Desk, instrument: Instrument, salt: str, reason: str) -> str:
     trading, symbol = desk.trading, instrument.symbol
     position = trading.ledger.position(symbol)
     if not position.quantity:
-        return f"{symbol} is flat"
+        # What is on its way would open it again.
+        entries = trading.entries(symbol)
+        trading.cancel_entries(symbol)
+        return f"{symbol} is flat" + (f", cancel of {len(entries)} asked for" if entries else "")
     if trading.work.exiting(symbol):
         return f"an exit of {symbol} is at work"
     trading.cancel_entries(symbol)

@@ -9,10 +9,11 @@ import pytest
 
 from engine.api.protocol import Reply
 from engine.api.trading_protocol import FlattenPatch
+from engine.automation.parts import Order
 from engine.errors import OrderError
-from engine.events import NS, OrderEvent, OrderRequest, OrderState, Purpose, RiskState
+from engine.events import NS, Fill, OrderEvent, OrderRequest, OrderState, Purpose, RiskState
 from engine.execution.gateway import Report
-from engine.wiring import flatten
+from engine.wiring import flatten, order_template
 from engine.wiring.flatten import Flattening
 from tests.wiring.conftest import START_NS, calm, quote
 from tests.wiring.test_order_flow import Broker, requests, the_order
@@ -108,3 +109,74 @@ def test_a_position_that_no_look_saw_counts_among_what_was_to_be_closed() -> Non
     """It may be opened by an entry that fills while everything is closed: here there was no look at all."""
     reply = asked(opened())
     assert not reply.ok and "closed 0/1, NOT FLAT: " in reply.text
+
+
+async def _ticking(market: Market, **patch: object) -> Reply:
+    """Flatten while the market goes on."""
+    flattening = Flattening(market.desk, settled=lambda: True, failed=lambda: False, ready=lambda: True)
+    asking = asyncio.create_task(flattening.flatten(FlattenPatch(**patch), "me"))  # type: ignore[arg-type]
+    while not asking.done():
+        await asyncio.sleep(0)
+        market.tick(seconds=0.01)
+    return asking.result()
+
+
+@pytest.mark.parametrize("ticks", [0, 1, 2, 3])
+@pytest.mark.parametrize("kind", ["market", "limit"])
+def test_an_entry_on_its_way_leaves_no_position_behind(
+    kind: str, ticks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sent, or filled in part, as its symbol is flattened: a quote shows 5, and its cancel travels."""
+    monkeypatch.setattr(flatten, "WAIT_S", 5.0)
+    monkeypatch.setattr(flatten, "LIMIT_WAIT_S", 5.0)
+    monkeypatch.setattr(flatten, "_LOOK_S", 0.0)
+    market = Market(overrides=("paper.latency_jitter_ms=0", "risk.max_order_notional_pct=20"))
+    desk = market.desk
+    (made,) = requests(desk, quantity="18")
+    instrument = desk.instruments.get(A)
+    assert instrument is not None and desk.trading.submit(made, instrument).approved
+    for _ in range(ticks):
+        market.tick(seconds=0.01)
+    reply = asyncio.run(_ticking(market, symbol=A, type=kind))
+    assert reply.ok, reply.text
+    assert desk.trading.flat
+    filled = [event for event in market.bench.journal if isinstance(event, Fill)]
+    assert bool(filled) is ("closed" in reply.text)
+
+
+def test_an_entry_that_rests_is_canceled_where_nothing_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flatten, "WAIT_S", 5.0)
+    market = Market()
+    assert asked(market, symbol=A).text == f"{A} is flat already"
+    (made,) = requests(market.desk, quantity="3", type="limit", price="99")
+    instrument = market.desk.instruments.get(A)
+    assert instrument is not None and market.desk.trading.submit(made, instrument).approved
+    market.tick()
+    reply = asyncio.run(_ticking(market, symbol=A))
+    assert (reply.ok, reply.text) == (True, f"canceled 1/1; {A} is flat")
+    assert market.desk.trading.flat
+
+
+def test_an_entry_whose_cancel_is_not_answered_is_told_to_be_at_work() -> None:
+    market, broker = Market(), Broker()
+    market.desk.trading.add_gateway(broker, [A])
+    (made,) = requests(market.desk, quantity="3")
+    instrument = market.desk.instruments.get(A)
+    assert instrument is not None and market.desk.trading.submit(made, instrument).approved
+    reply = asked(market, symbol=A)
+    assert not reply.ok and reply.text.startswith("canceled 0/1, which may fill still: ")
+
+
+def test_an_automation_that_closes_leaves_no_entry_to_open_the_position_again() -> None:
+    market = Market()
+    step = Order(side="close", symbol=A)
+    assert order_template.send(market.desk, step, None, "run-1", 0, "") == f"{A} is flat"
+    (made,) = requests(market.desk, quantity="3")
+    instrument = market.desk.instruments.get(A)
+    assert instrument is not None and market.desk.trading.submit(made, instrument).approved
+    assert (
+        order_template.send(market.desk, step, None, "run-1", 1, "") == f"{A} is flat, cancel of 1 asked for"
+    )
+    for _ in range(3):
+        market.tick()
+    assert market.desk.trading.flat
