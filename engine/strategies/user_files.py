@@ -17,6 +17,7 @@ from pathlib import Path
 
 from engine import user_module
 from engine.errors import ConfigError
+from engine.events import Family
 from engine.strategies.base import Strategy
 from engine.strategies.settings import Switches, check_params
 from engine.text import clean
@@ -25,7 +26,11 @@ from engine.user_module import told
 GROUP = "tickdesk.strategies"
 """Entry points of this group name Strategy subclasses."""
 TRACE_LINES = 100
-_RESERVED = frozenset({"reload"})
+_RESERVED = frozenset(
+    {"reload", "manual", "quant", "unknown", "periodic", *(family.value for family in Family)}
+)
+"""They mean something else where strategies are addressed, or stand beside them among signals and accounts:
+one of a quant module's name would speak with its scores."""
 _numbers = itertools.count()
 """Each version of each file is a module of its own."""
 

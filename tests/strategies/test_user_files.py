@@ -125,6 +125,8 @@ def test_no_folder_is_no_error(folder: Path) -> None:
         ("x = 1", "mine.py defines no strategy: write a class that extends Strategy"),
         (SIMPLE.format(name="trend", level=0.5, body=SAYS), "class Mine: the name trend is taken"),
         (SIMPLE.format(name="reload", level=0.5, body=SAYS), "class Mine: the name reload is taken"),
+        (SIMPLE.format(name="speed", level=0.5, body=SAYS), "class Mine: the name speed is taken"),
+        (SIMPLE.format(name="manual", level=0.5, body=SAYS), "class Mine: the name manual is taken"),
         (SIMPLE.format(name="not a name", level=0.5, body=SAYS), "class Mine: give it a name that is"),
         (SIMPLE.format(name="x", level="[]", body=SAYS), ""),
         (SIMPLE.format(name="x", level="0.5", body=SAYS).replace("float", "list"), "class Mine: parameter"),
