@@ -75,7 +75,7 @@ def account_lines(account: AccountDetail | None, width: int) -> list[Line]:
             (f" {account.currency}", "muted"),
         ),
     ]
-    lines += section("P&L", f"{account.currency}; the strategies and {MANUAL} add up to the desk")
+    lines += section("P&L", f"{account.currency}; strategies, quant and {MANUAL} add up to the desk")
     lines += table_lines(_PNL, [_pnl(row) for row in sorted(account.pnl, key=_desk_first)], width)
     lines += exposure_lines(account, width)
     lines += section("Balances")

@@ -166,7 +166,7 @@ class ExposureRow(msgspec.Struct, frozen=True):
 
 
 class PnlRow(msgspec.Struct, frozen=True):
-    """What a strategy (or "" for the whole desk) earned. Strategies and ``manual`` add up to it."""
+    """What a strategy (or "" for the whole desk) earned. They, ``quant`` and ``manual`` add up to it."""
 
     name: str
     realized: str

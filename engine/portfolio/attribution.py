@@ -1,9 +1,10 @@
 """Attribution: which strategy the desk's positions and profits belong to, as a fold over fills and funding.
 
 Each strategy holds a share of a position. What a fill adds is divided evenly among the strategies behind its
-order, or is ``manual`` where there is none; what it closes is taken from all holders in proportion. Fees go
-with the quantity, funding with what is held. The last one takes what division leaves below 1e-18, so that
-quantities, costs, realized profits and fees of all of them add up to the ledger's to the last digit.
+order; it is ``quant``'s where the blend entered and none of them spoke for its side, else ``manual``. What it
+closes is taken from all holders in proportion. Fees go with the quantity, funding with what is held. The
+last one takes what division leaves below 1e-18, so that quantities, costs, realized profits and fees of all
+of them add up to the ledger's to the last digit.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from engine.portfolio.holdings import Holdings
 from engine.portfolio.position import Position, divide
 
 MANUAL = "manual"
-"""Whose the orders are that no strategy is behind."""
+"""Whose the orders are that no strategy and no blend is behind."""
+QUANT = "quant"
+"""Whose the entries are that the quant modules carried alone, or against the strategies."""
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):

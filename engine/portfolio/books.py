@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 import msgspec
 
 from engine.events import Fill, Funding, OrderRequest
-from engine.portfolio.attribution import Attribution
+from engine.portfolio.attribution import QUANT, Attribution
 from engine.portfolio.exact import EXACT, ZERO, add, exactly, multiply, subtract
 from engine.portfolio.exposure import Exposure, exposures
 from engine.portfolio.ledger import Ledger
@@ -20,8 +20,8 @@ from engine.portfolio.slippage import Slippage
 class Pnl(msgspec.Struct, frozen=True):
     """What the desk (name "") or a strategy earned so far, in the account's currency.
 
-    None: a rate that it takes is not known. The amounts of the strategies and of ``manual`` add up to the
-    desk's to the last digit.
+    None: a rate that it takes is not known. The amounts of the strategies, ``quant`` and ``manual`` add up
+    to the desk's to the last digit.
     """
 
     name: str
@@ -73,6 +73,8 @@ class Books:
             ("", (), None) if request is None else (request.opportunity_id, request.sources, request.purpose)
         )
         after = ledger.book(fill, opportunity, closes=request is not None and request.reduce_only)
+        if opportunity and not sources:
+            sources = (QUANT,)  # nobody asked for it by hand
         parts = self.attribution.apply(fill, sources, before, after)
         self.round_trips.apply(fill, before, after, purpose, parts)
         self.slippage.apply(fill, after.currency, purpose, parts)

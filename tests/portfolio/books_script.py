@@ -42,10 +42,11 @@ def fill(
 
 
 def order(one: Fill, *sources: str, purpose: Purpose = Purpose.ENTRY) -> OrderRequest:
-    """The order that a fill is of."""
+    """The order that a fill is of; without strategies a person's."""
+    opportunity = f"op-{one.trade_id}" if sources else ""
     return OrderRequest(
         one.client_order_id, one.symbol, one.side, OrderType.MARKET, one.quantity, purpose,
-        purpose is not Purpose.ENTRY, one.ns, one.decision_price, f"op-{one.trade_id}", "", sources,
+        purpose is not Purpose.ENTRY, one.ns, one.decision_price, opportunity, "", sources,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from engine.errors import OrderError
 from engine.events import Fill, Funding, OrderRequest, Purpose
-from engine.portfolio.attribution import MANUAL
+from engine.portfolio.attribution import MANUAL, QUANT
 from engine.portfolio.books import Books
 from tests.portfolio.books_script import BTC, EURO, SOURCES, Bought, D, books, fill, funding, order, steps
 
@@ -184,6 +184,16 @@ def test_by_hand() -> None:
     kept.apply(closed, order(closed, purpose=Purpose.FLATTEN))
     assert {row.name: row.trades for row in kept.pnl()} == {"": 1, "trend": 1, "model": 1, MANUAL: 1}
     assert kept.pnl()[0].net == kept.ledger.equity() - D(10_000)  # type: ignore[operator]
+
+
+def test_what_the_blend_entered_for_no_strategy_is_not_told_as_done_by_hand() -> None:
+    kept = books()
+    bought = fill(1, "3", "100", "0.3")
+    entered = msgspec.structs.replace(order(bought, purpose=Purpose.ENTRY), opportunity_id="69792c8334b0")
+    kept.apply(bought, entered)
+    sold = fill(2, "-3", "110")
+    kept.apply(sold, order(sold, purpose=Purpose.TAKE_PROFIT))
+    assert {row.name: row.net for row in kept.pnl()} == {"": D("29.7"), QUANT: D("29.7")}
 
 
 def test_a_fill_that_turns_a_position_is_of_its_own_strategies_from_flat_on() -> None:
