@@ -11,6 +11,8 @@ from engine.portfolio.exact import ZERO, add, subtract
 from engine.text import clean
 
 DAY_NS = 86_400 * NS
+LEDGER_DAY = "ledger:day"
+"""The setting that keeps a ``DayState``."""
 
 
 class DayState(msgspec.Struct, frozen=True):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,7 @@ from engine.events import NS
 from engine.execution.paper import NOT_MODELLED
 from engine.portfolio.books import Books, Pnl
 from engine.portfolio.credit import BY_HAND, NOBODY, Credit, shares
+from engine.portfolio.day import LEDGER_DAY, DayState
 from engine.portfolio.exact import ZERO, add, multiply, subtract
 from engine.portfolio.performance import drawdowns_pct
 from engine.portfolio.report.day import (
@@ -48,7 +51,9 @@ def begin_of(day: date) -> int:
 def day_report(state_dir: Path, day: date, account: AccountConfig, now_ns: int) -> DayReport:
     """What the UTC day came to; up to ``now_ns`` when it is not over.
 
-    Raises ``StoreError`` when there is no database, it cannot be read, or its journal contradicts itself.
+    ``account``: as configured; what it began with is what the desk counted from last. Raises ``StoreError``
+    when there is no database, it cannot be read, its journal contradicts itself, or it was counted in another
+    currency.
     """
     path = state_dir / DATABASE
     if not path.is_file():
@@ -56,11 +61,26 @@ def day_report(state_dir: Path, day: date, account: AccountConfig, now_ns: int) 
     reader = Reader(path)
     try:
         reader.require_current()
-        return _Gathering(reader, day, account, now_ns).report()
+        return _Gathering(reader, day, _counted(account, reader, path), now_ns).report()
     except OrderError as error:
         raise StoreError(f"the journal in {path} contradicts itself: {error}") from error
     finally:
         reader.close()
+
+
+def _counted(account: AccountConfig, reader: Reader, path: Path) -> AccountConfig:
+    """The account as the desk of this database counted it: the configuration at hand may be another's."""
+    try:
+        kept = msgspec.convert(reader.settings().get(LEDGER_DAY), DayState)
+        cash = float(kept.starting_cash)
+    except ValueError:  # none was kept, or it cannot be read; msgspec's errors are ValueErrors
+        return account
+    if kept.currency not in ("", account.currency):
+        raise StoreError(
+            f"the desk of {path.parent} counts in {clean(kept.currency, 20)}, not in {account.currency}: "
+            "give its --config"
+        )
+    return msgspec.structs.replace(account, starting_cash=cash) if 0 < cash < math.inf else account
 
 
 class _Gathering:

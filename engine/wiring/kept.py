@@ -9,15 +9,15 @@ from typing import Any
 import msgspec
 
 from engine.errors import TickdeskError
-from engine.portfolio.day import DayState
+from engine.portfolio.day import LEDGER_DAY, DayState
 from engine.wiring.absence import LAST, Absence
 from engine.wiring.order_restore import STATE
 from engine.wiring.trading import Trading
 
 log = logging.getLogger("engine.desk")
 
-LEDGER_DAY, TRAILING = "ledger:day", "exits:trailing"
-"""Names of settings."""
+TRAILING = "exits:trailing"
+"""Name of a setting."""
 
 
 def forget(name: str, value: object) -> None:

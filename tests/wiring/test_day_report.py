@@ -39,6 +39,7 @@ from engine.events import (
     Side,
     Verdict,
 )
+from engine.portfolio.day import LEDGER_DAY
 from engine.portfolio.report.html import as_html
 from engine.portfolio.report.text import as_text
 from engine.store.read import DATABASE
@@ -232,6 +233,35 @@ def test_an_order_that_grew_keeps_its_strategy(tmp_path: Path) -> None:
     report = day_report(tmp_path, DAY, ACCOUNT, NOW)
     assert [(one.name, one.fees) for one in report.strategies] == [("trend", "3.00")]
     assert not any("manual" in note for note in report.notes)
+
+
+def keep_day(state_dir: Path, **told: object) -> None:
+    store = Store(state_dir / DATABASE)
+    store.start()
+    store.put_setting(
+        LEDGER_DAY, {"day": 1, "start_equity": "", "peak_equity": "1", "starting_cash": "10000.0", **told}
+    )
+    assert store.close()
+
+
+def test_a_configuration_that_is_another_desks_tells_no_wrong_money(state_dir: Path) -> None:
+    keep_day(state_dir, currency="EUR")
+    with pytest.raises(StoreError, match=r"counts in EUR, not in USD: give its --config$"):
+        day_report(state_dir, DAY, ACCOUNT, NOW)
+
+
+@pytest.mark.parametrize("configured", [10_000.0, 100_000.0])
+def test_the_account_began_with_what_the_desk_counted_from(state_dir: Path, configured: float) -> None:
+    expected = day_report(state_dir, DAY, ACCOUNT, NOW)
+    keep_day(state_dir, currency="USD")
+    assert day_report(state_dir, DAY, AccountConfig(starting_cash=configured), NOW) == expected
+
+
+@pytest.mark.parametrize("cash", ["", "NaN", "inf", "-5", "x"])
+def test_what_was_kept_and_is_no_amount_is_not_believed(state_dir: Path, cash: str) -> None:
+    expected = day_report(state_dir, DAY, ACCOUNT, NOW)
+    keep_day(state_dir, starting_cash=cash)
+    assert day_report(state_dir, DAY, ACCOUNT, NOW) == expected
 
 
 def test_html_is_one_file_without_anything_active(state_dir: Path) -> None:
