@@ -37,10 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     path, out = arguments.files[0], arguments.output
     if arguments.what == "convert":
-        count, what = convert(path, out, arguments.venue), "ticks"
+        done, what = convert(path, out, arguments.venue), "ticks"
     else:
         symbols = [part.strip() for part in (arguments.symbols or "").split(",") if part.strip()]
-        count, what = (
+        done, what = (
             cut(
                 path,
                 out,
@@ -51,7 +51,13 @@ def run(arguments: argparse.Namespace) -> int:
             ),
             "rows",
         )
-    print(f"{out}: {count:,} {what}, {out.stat().st_size if out.exists() else 0:,} bytes")
+    print(f"{out}: {done.rows:,} {what}, {out.stat().st_size:,} bytes")
+    if done.truncated:
+        print(
+            f"tickdesk: {clean(path, 200)} ends before its end (cut off or damaged): what came before was"
+            " written",
+            file=sys.stderr,
+        )
     if arguments.what == "convert" and path.suffix == ".tape" and out.suffix != ".tape":
         print(
             "tickdesk: only a .tape holds the steps of price and quantity: a replay of this takes them from"

@@ -1,4 +1,5 @@
-"""Tapes cut by time and symbols, and turned from one form into another."""
+"""Tapes cut by time and symbols, and turned from one form into another. What is written is there whole or
+not at all: what ended half way would look like a shorter tape."""
 
 from __future__ import annotations
 
@@ -6,10 +7,12 @@ import csv
 import gzip
 import io
 import re
+import shutil
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -36,6 +39,15 @@ _COLUMNS = ("recv_ns", "event_ns", "symbol", "kind", "trade_id", "price", "size"
 _HEADER = (*_COLUMNS, "ask", "ask_size", "backfilled")
 
 
+class Written(NamedTuple):
+    """What became of a tape."""
+
+    rows: int
+    """Or ticks."""
+    truncated: bool
+    """The tape was cut off by a crash, or is damaged: what came before was written."""
+
+
 class Out(Protocol):
     """Takes blocks of ticks under a growing table of symbols, and what was told between them."""
 
@@ -46,10 +58,10 @@ class Out(Protocol):
 
 def cut(
     path: Path, out: Path, *, from_ns: int, to_ns: int, symbols: Collection[str], venue: str | None = None
-) -> int:
+) -> Written:
     """Write what was received in ``from_ns <= t < to_ns`` of ``symbols`` (canonical, native or
-    ``venue:NATIVE``; none: of all) to ``out``, in the tape's own form. Returns the rows or ticks written.
-    Raises TapeError, also when there is nothing of that, and then writes no file.
+    ``venue:NATIVE``; none: of all) to ``out``, in the tape's own form. Raises TapeError, also when there is
+    nothing of that, and then writes no file.
     """
     _refuse_existing(path, out)
     given = {symbol.partition(":")[2] or symbol for symbol in symbols}
@@ -59,7 +71,8 @@ def cut(
         return _cut_capture(path, out, from_ns, to_ns, natives)
     written, found = 0, False
     specs = [s for s in ticks.tape.specs if not given or _is_one_of(s.symbol, given)]
-    with closing(_open(out, ".tape" if ticks.kind == "ticks" else ".jsonl", specs)) as writer:
+    form = ".tape" if ticks.kind == "ticks" else ".jsonl"
+    with whole(out) as part_of, closing(_open(part_of, form, specs)) as writer:
         for block, news in ticks.blocks():
             wanted = (block["recv_ns"] >= from_ns) & (block["recv_ns"] < to_ns)
             if given:
@@ -75,14 +88,38 @@ def cut(
                 writer.write(part, ticks.symbols, told)
                 written += len(part)
                 found = found or bool(len(part)) or any(not isinstance(event, Malformed) for _, event in told)
-    if not found:
-        _refuse_nothing(path, out)
-    return written
+        if not found:
+            raise _nothing(path, out)
+    return Written(written, ticks.tape.truncated)
 
 
-def _refuse_nothing(path: Path, out: Path) -> NoReturn:
-    out.unlink(missing_ok=True)
-    raise TapeError(f"nothing of {path} is of that time and those symbols: {out} is not written")
+def _nothing(path: Path, out: Path) -> TapeError:
+    return TapeError(f"nothing of {path} is of that time and those symbols: {out} is not written")
+
+
+@contextmanager
+def whole(out: Path) -> Iterator[Path]:
+    """A path to write to, which becomes ``out`` at the end; after an error there is nothing. Raises
+    TapeError where it cannot be written."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=".tape-", dir=out.parent))
+    except OSError as error:
+        raise _unwritten(out, error) from None
+    try:
+        part = folder / out.name
+        try:
+            yield part
+            part.replace(out)
+        except TapeError as error:
+            raise TapeError(str(error).replace(str(part), str(out))) from None
+        except OSError as error:
+            raise _unwritten(out, error) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unwritten(out: Path, error: OSError) -> TapeError:
+    return TapeError(f"cannot write {out}: {clean(error.strerror or error)}")
 
 
 def _native(venue: str, given: str) -> str:
@@ -102,12 +139,12 @@ def _is_one_of(symbol: str, given: Collection[str]) -> bool:
     return any(native.upper() == _native(venue, one).upper() for one in given)
 
 
-def _cut_capture(path: Path, out: Path, from_ns: int, to_ns: int, natives: Collection[str]) -> int:
+def _cut_capture(path: Path, out: Path, from_ns: int, to_ns: int, natives: Collection[str]) -> Written:
     """Rows as they are. What was learned before (instruments, the connection) stays: without it the rest
     cannot be read. A book begins with the first snapshot that is inside."""
-    written, found = 0, False
-    with _text(out) as file:
-        for line in _lines(path):
+    written, found, lines = 0, False, LineChunks(path)
+    with whole(out) as part, _text(part) as file:
+        for line in _lines(path, lines):
             row = read_row(line)
             if row is None:
                 continue
@@ -121,9 +158,9 @@ def _cut_capture(path: Path, out: Path, from_ns: int, to_ns: int, natives: Colle
                 found = found or not natives or bool(named)
             file.write(line if line.endswith(b"\n") else line + b"\n")
             written += 1
-    if not found:
-        _refuse_nothing(path, out)
-    return written
+        if not found:
+            raise _nothing(path, out)
+    return Written(written, lines.truncated)
 
 
 def _named(raw: str) -> list[str]:
@@ -131,28 +168,28 @@ def _named(raw: str) -> list[str]:
     return _NAMES.findall(raw) or (_NAME_V1.findall(raw[-80:]) if raw.startswith("[") else [])
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def _lines(path: Path, chunks: LineChunks) -> Iterator[bytes]:
     try:
-        for chunk in LineChunks(path):
+        for chunk in chunks:
             yield from (line for line in chunk.splitlines(keepends=True) if not line.isspace())
     except OSError as error:
         raise TapeError(f"cannot read the tape {path}: {clean(error.strerror or error)}") from None
 
 
-def convert(path: Path, out: Path, venue: str | None = None) -> int:
+def convert(path: Path, out: Path, venue: str | None = None) -> Written:
     """Write a tape's ticks to ``out`` in the form that its name says; what was told between them only the
-    desk's own forms hold, .tape and .jsonl. Returns how many ticks. Raises TapeError, ConfigError where a
-    form needs what is not installed."""
+    desk's own forms hold, .tape and .jsonl. Raises TapeError, ConfigError where a form needs what is not
+    installed."""
     _refuse_existing(path, out)
     form = next((form for form in sorted(FORMS, key=len, reverse=True) if out.name.endswith(form)), None)
     if form is None:
         raise TapeError(f"{out}: its name must end with one of {', '.join(FORMS)}")
     ticks, written = TapeTicks(path, venue), 0
-    with closing(_open(out, form, ticks.tape.specs)) as writer:
+    with whole(out) as part, closing(_open(part, form, ticks.tape.specs)) as writer:
         for block, news in ticks.blocks():
             writer.write(block, ticks.symbols, news)
             written += len(block)
-    return written
+    return Written(written, ticks.tape.truncated)
 
 
 def _refuse_existing(path: Path, out: Path) -> None:
@@ -166,10 +203,7 @@ def _refuse_existing(path: Path, out: Path) -> None:
 
 
 def _text(out: Path) -> AbstractContextManager[Any]:
-    try:
-        return gzip.open(out, "wb", compresslevel=6) if out.name.endswith(".gz") else out.open("wb")
-    except OSError as error:
-        raise TapeError(f"cannot write {out}: {clean(error.strerror or error)}") from None
+    return gzip.open(out, "wb", compresslevel=6) if out.name.endswith(".gz") else out.open("wb")
 
 
 class _Columnar:
@@ -225,10 +259,9 @@ class _Parquet:
     def close(self) -> None:
         if not self._parts:
             self._parts.append(self._polars.DataFrame({name: [] for name in _HEADER}))
-        try:
-            self._polars.concat(self._parts).write_parquet(self._out, compression="zstd")
-        except OSError as error:
-            raise TapeError(f"cannot write {self._out}: {clean(error.strerror or error)}") from None
+        packed = io.BytesIO()  # what fails at writing is told as such, and not by the library
+        self._polars.concat(self._parts).write_parquet(packed, compression="zstd")
+        self._out.write_bytes(packed.getbuffer())
 
 
 def _polars() -> Any:

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
@@ -111,7 +112,9 @@ def _write_file(bars: Bars, path: Path) -> None:
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _polars().DataFrame(columns).write_parquet(part, compression="zstd")
+        packed = BytesIO()  # what fails at writing is told as such, and not by the library
+        _polars().DataFrame(columns).write_parquet(packed, compression="zstd")
+        part.write_bytes(packed.getbuffer())
         part.replace(path)
     except OSError as error:
         with suppress(OSError):

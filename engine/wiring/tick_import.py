@@ -20,6 +20,7 @@ import numpy.typing as npt
 from engine.errors import BarsError, TapeError
 from engine.feeds.base import InstrumentSpec
 from engine.feeds.columnar import ColumnarWriter
+from engine.feeds.tape_edit import whole
 from engine.instruments import assumed_grid
 from engine.market.screen import REJECTS, Screen
 from engine.symbols import quote_currency
@@ -76,7 +77,10 @@ def import_ticks(
     if not dry_run and out.exists():
         raise TapeError(f"{out} exists already: choose another name, or remove it")
     reading = _TickImport(path, symbol_of, default_symbol, currency, zone, outlier_pct, note)
-    return reading.run(None if dry_run else out)
+    if dry_run:
+        return reading.run(None)
+    with whole(out) as part:
+        return reading.run(part)
 
 
 class _TickImport:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,46 @@ def test_what_cannot_be_done_is_one_clear_line(tmp_path: Path, capsys: pytest.Ca
         assert main(["tape", *arguments]) == code
         err = capsys.readouterr().err
         assert words in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("form", ["tape", "jsonl", "jsonl.gz", "csv", "csv.gz", "parquet"])
+def test_what_cannot_be_written_whole_is_not_written(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = [trade("kraken:BTC/USD", n, n / 7 + n**2 % 13 / 1000) for n in range(20_000)]
+    path, out = tape(tmp_path / "a.tape", many), tmp_path / "out" / f"b.{form}"
+    out.parent.mkdir()
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, most))  # as where the disk is full
+    try:
+        assert main(["tape", "convert", str(path), "-o", str(out)]) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    told = capsys.readouterr().err
+    assert told.startswith("tickdesk: cannot write") and str(out) in told and told.count("\n") == 1
+    assert list(out.parent.iterdir()) == []
+    assert main(["tape", "convert", str(path), "-o", str(out)]) == 0
+    assert [one.name for one in out.parent.iterdir()] == [out.name]
+
+
+@pytest.mark.parametrize("what", ["cut", "convert"])
+@pytest.mark.parametrize("form", ["tape", "jsonl.gz"])
+def test_a_tape_that_was_cut_off_is_said_to_be(
+    form: str, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = [trade("kraken:BTC/USD", n, n / 7) for n in range(200_000 if form == "tape" else 2000)]
+    path, out = tape(tmp_path / "a.tape", many), tmp_path / "b.tape"
+    if form != "tape":
+        out = tmp_path / "b.jsonl.gz"
+        assert main(["tape", "convert", str(path), "-o", str(tmp_path / f"a.{form}")]) == 0
+        path = tmp_path / f"a.{form}"
+    assert main(["tape", what, str(path), "-o", str(tmp_path / f"whole.{form}")]) == 0
+    assert "cut off" not in capsys.readouterr().err
+    path.write_bytes(path.read_bytes()[:-100])
+    assert main(["tape", what, str(path), "-o", str(out)]) == 0
+    told = capsys.readouterr()
+    assert f"{path} ends before its end (cut off or damaged): what came before was written" in told.err
+    assert 0 < len(read(out)) < len(many)
 
 
 @pytest.mark.parametrize("part", [["--symbols", "NO/SUCH"], ["--from", "2030-01-01"], ["--to", "1999-01-01"]])

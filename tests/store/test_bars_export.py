@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,6 +148,14 @@ def test_what_cannot_be_exported(reader: BarReader, tmp_path: Path, monkeypatch:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot write"):
         export(reader, tmp_path / "file")
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, most))  # as where the disk is full
+    try:
+        with pytest.raises(StoreError, match="cannot write"):
+            export(reader, tmp_path / "full")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert not [one for one in (tmp_path / "full").rglob("*") if one.is_file()]
     monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(ConfigError, match=r"pip install 'tickdesk\[parquet\]'"):
         export(reader, tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,22 @@ def test_a_share_is_quoted_in_the_account_s_currency(tmp_path: Path) -> None:
     _import(path, tmp_path / "out.tape", "")
     (spec,) = Tape([tmp_path / "out.tape"]).specs
     assert (spec.symbol, spec.quote_currency) == ("poll:AAPL", "USD")
+
+
+def test_what_fails_half_way_leaves_no_tape(tmp_path: Path) -> None:
+    path, out = tmp_path / "ticks.csv", tmp_path / "out"
+    out.mkdir()
+    path.write_text("time,price,size\n" + "".join(f"{START + at},{100 + at / 7},1\n" for at in range(500)))
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, most))  # as where the disk is full
+    try:
+        with pytest.raises(TapeError, match=f"cannot write the tape {out / 'a.tape'}"):
+            _import(path, out / "a.tape")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert list(out.iterdir()) == []
+    _import(path, out / "a.tape")
+    assert [one.name for one in out.iterdir()] == ["a.tape"]
 
 
 def test_a_tape_that_is_there_is_kept(tmp_path: Path) -> None:
