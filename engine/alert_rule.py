@@ -41,7 +41,8 @@ class AlertRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     """``last``, ``bid``, ``ask``: a symbol's price, when it gets there from the other side. ``change``: of
     its last price, percent within ``window_s``. ``score``: its blended score. ``opportunity``: one comes up
     with a score of at least ``value``, either way. ``day_pnl``: of the account, its currency. ``drawdown``:
-    percent. ``unrealized``: of a symbol's position, in its quote currency. ``feed``: seconds without data."""
+    percent. ``unrealized``: of a symbol's position, in the account's currency. ``feed``: seconds without
+    data."""
     value: float
     beyond: Literal["above", "below"] = "above"
     symbol: str = ""

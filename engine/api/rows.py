@@ -155,6 +155,7 @@ class PositionRow(Row, frozen=True):
     entry_price: str
     mark_price: str
     unrealized: str
+    """In the account's currency, as ``realized`` is; "" while its rate is not known."""
     realized: str
     stop_price: str
     target_price: str

@@ -10,6 +10,7 @@ from engine.alerts.sight import Chance, FeedSight, Prices
 from engine.events import NS, FeedState
 from engine.feeds.base import Watched
 from engine.instruments import venue_of
+from engine.portfolio.exact import multiply
 from engine.wiring.market_news import POLLED
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ class DeskSight:
         ledger = self._desk.trading.ledger
         if not ledger.quantity(symbol) or symbol in ledger.unvalued():
             return None
-        return _number(ledger.unrealized(symbol))
+        rate = ledger.balances.rate(ledger.position(symbol).currency)
+        return None if rate is None else _number(multiply(ledger.unrealized(symbol), rate))
 
     def _account_is_valued(self) -> bool:
         """After a start positions are worth their last fill until prices come. One that never comes must not

@@ -24,6 +24,7 @@ from engine.feeds.base import Watched
 from engine.instruments import Instrument
 from engine.market.clock_offset import ClockOffset
 from engine.portfolio.books import Pnl
+from engine.portfolio.exact import multiply
 from engine.slices import Work, at_once
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
@@ -202,6 +203,7 @@ class DeskView:
             instrument = desk.instruments.get(position.symbol)
             levels = desk.trading.watch.levels(position.symbol)
             mark = ledger.mark_price(position.symbol)
+            rate = ledger.balances.rate(position.currency)
             stale = instrument is None or bool(
                 desk.freshness.reason(instrument.index, now_ns, desk.limits.stale_ns)
             )
@@ -211,8 +213,8 @@ class DeskView:
                     quantity=plain(position.quantity),
                     entry_price=plain(_on_ticks(position.average_price, instrument)),
                     mark_price="" if mark is None else plain(mark),
-                    unrealized=money(ledger.unrealized(position.symbol)),
-                    realized=money(position.realized),
+                    unrealized=money(_worth(ledger.unrealized(position.symbol), rate)),
+                    realized=money(_worth(position.realized, rate)),
                     stop_price=plain(levels.stop) if levels and levels.stop is not None else "",
                     target_price=plain(levels.target) if levels and levels.target is not None else "",
                     opened_ns=position.opened_ns,
@@ -257,6 +259,11 @@ class DeskView:
                 )
             )
         return tuple(rows)
+
+
+def _worth(amount: Decimal, rate: Decimal | None) -> Decimal | None:
+    """In the account's currency: rows of several are read, sorted and added up beside each other."""
+    return None if rate is None else multiply(amount, rate)
 
 
 def _on_ticks(price: Decimal, instrument: Instrument | None) -> Decimal:

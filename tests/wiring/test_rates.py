@@ -14,9 +14,11 @@ from engine.errors import AutomationError, ConfigError
 from engine.events import NS, Drop, Fill, Funding, Opportunity, OrderEvent, OrderState, RiskState, Side
 from engine.store.rows import EquityPoint
 from engine.wiring import order_template
+from engine.wiring.alert_sight import DeskSight
 from tests.execution.test_build import FEATURES
 from tests.opportunities.signals import blend
 from tests.wiring.conftest import START_NS, Bench, quote
+from tests.wiring.test_view import frame
 
 EURO, YEN, BTC = "kraken:EUR/USD", "sim:USD-JPY", "kraken:BTC/EUR"
 D = Decimal
@@ -65,6 +67,28 @@ def test_unknown_equity_denies_no_exit_halts_nothing_and_is_not_recorded() -> No
     desk.advance(START_NS + 40 * NS)
     points = [record for record in one.records if isinstance(record, EquityPoint)][before:]
     assert points and all(D(point.equity).is_finite() for point in points)
+
+
+def test_what_positions_earned_is_told_in_the_account_s_currency() -> None:
+    """A gain of 100 yen beside one of 100 euros is no equal one; without a rate none is told."""
+    one = bench()
+    desk, books = one.desk, one.desk.trading.books
+    at(one, 0, (BTC, 1000.0), (YEN, 160.0))
+    for n, (symbol, side, price, currency) in enumerate(
+        ((BTC, Side.BUY, 1000, "EUR"), (YEN, Side.BUY, 160, "JPY"), (YEN, Side.SELL, 170, "JPY"))
+    ):
+        held = Fill(f"t{n}", "o1", symbol, side, D(2), D(price), D(0), "taker", 1e3, START_NS, currency)
+        books.apply(held, None)
+    sight = DeskSight(desk, list)
+
+    def told() -> dict[str, tuple[str, str, float | None]]:
+        rows = frame(one, desk.now_ns).positions
+        return {row.symbol: (row.unrealized, row.realized, sight.unrealized(row.symbol)) for row in rows}
+
+    at(one, 1, (BTC, 1050.0), (YEN, 160.0))
+    assert told() == {BTC: ("", "", None), YEN: ("0.00", "0.12", None)}
+    at(one, 2, (BTC, 1050.0), (YEN, 160.0), (EURO, 1.25))
+    assert told() == {BTC: ("125.00", "0.00", 125.0), YEN: ("0.00", "0.12", None)}
 
 
 def test_entries_and_templates_are_sized_in_the_account_s_currency() -> None:
