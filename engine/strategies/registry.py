@@ -329,7 +329,7 @@ class StrategySet:
                 continue
             try:
                 why = take_up(entry, memory, symbols, self._bars)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 self._fault(entry, error)
                 why = told(error)
             if why:
@@ -352,7 +352,9 @@ class StrategySet:
     def _renew(self, entry: Entry, params: Strategy.Params) -> None:
         try:
             entry.renew(params, self._bars)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             log.exception("strategy %s could not be made", entry.kind.name)
             raise ConfigError(f"strategies.{entry.kind.name}: {told(error)}") from None
 

@@ -97,7 +97,9 @@ class Users:
                 for kind in source.kinds:
                     old = before.get(kind.name)
                     made[kind.name] = self._make(kind, source.origin, old)
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 source.refuse(error)
         if source.error:
             self.refused += 1

@@ -107,7 +107,9 @@ def read_entry_points(taken: Collection[str]) -> list[Source]:
                 raise ConfigError(f"entry point {point.name} is no Strategy subclass")
             _check(kind, taken)
             source.kinds = (kind,)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             source.refuse(error)
         found.append(source)
     return found
@@ -131,7 +133,9 @@ def _read(path: Path, known: Source | None, taken: Collection[str], refusal: str
             raise ConfigError(f"{path.name} defines no strategy: write a class that extends Strategy")
         if len(set(names)) < len(names):
             raise ConfigError(f"{path.name} defines two strategies of one name: {', '.join(names)}")
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         source.refuse(error)
     return source
 

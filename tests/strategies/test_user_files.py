@@ -122,6 +122,10 @@ def test_no_folder_is_no_error(folder: Path) -> None:
         ("def (", "SyntaxError: "),
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("raise SystemExit(3)", "SystemExit: 3"),
+        (
+            "class Skipped(BaseException): ...\nraise Skipped('not here')",
+            "Skipped: not here",
+        ),  # as pytest's is
         ("x = 1", "mine.py defines no strategy: write a class that extends Strategy"),
         (SIMPLE.format(name="trend", level=0.5, body=SAYS), "class Mine: the name trend is taken"),
         (SIMPLE.format(name="reload", level=0.5, body=SAYS), "class Mine: the name reload is taken"),
@@ -131,6 +135,10 @@ def test_no_folder_is_no_error(folder: Path) -> None:
         (SIMPLE.format(name="x", level="[]", body=SAYS), ""),
         (SIMPLE.format(name="x", level="0.5", body=SAYS).replace("float", "list"), "class Mine: parameter"),
         (SIMPLE.format(name="x", level="0.5", body=SAYS).replace("self.count = 0", "1 / 0"), "ZeroDivision"),
+        (
+            SIMPLE.format(name="x", level="0.5", body=SAYS).replace("self.count = 0", "raise GeneratorExit"),
+            "GeneratorExit: ",
+        ),
         (SIMPLE.format(name="x", level="0.5", body=SAYS).replace("level:", "weight:"), "class Mine: parame"),
         (
             SIMPLE.format(name="x", level=".5", body=SAYS).replace('"speaks of every bar"', "1"),
