@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -215,20 +215,41 @@ class Tuning:
                     log.warning("setting %s is not taken up: %s", name, clean(error))
 
     def _take_up_strategy(self, name: str, value: object) -> None:
+        told = clean(name, 60)
+        try:
+            patch = msgspec.convert(value, StrategyPatch)
+        except ValueError as error:
+            log.warning("setting %s%s is not taken up: %s", STRATEGY, told, clean(error))
+            return
+        # What its file does not take, or cannot while it is away, is kept for when it does.
+        self._changed[name] = {**msgspec.to_builtins(value)}
         if name not in self._signals.strategies.settings():
-            # Its file is away: kept, for when it is back.
-            if isinstance(value, dict):
-                self._changed[name] = value
-            log.warning("%s has settings, but there is no strategy of that name", clean(name, 60))
+            log.warning("%s has settings, but there is no strategy of that name", told)
             return
         try:
-            self.set_strategy(name, msgspec.convert(value, StrategyPatch))
-        except (TickdeskError, ValueError) as error:
-            log.warning("setting %s%s is not taken up: %s", STRATEGY, clean(name, 60), clean(error))
+            self.set_strategy(name, patch)
+        except TickdeskError:
+            # One that is off, or has a budget, must not be on without one for a parameter's sake.
+            for part in _parts(patch):
+                try:
+                    self.set_strategy(name, part)
+                except TickdeskError as error:
+                    log.warning("a part of setting %s%s is not taken up: %s", STRATEGY, told, clean(error))
 
 
 MAX_WEIGHT = 1000.0
 _SWITCHES = ("enabled", "weight", "symbols", "budget_pct")
+
+
+def _parts(patch: StrategyPatch) -> Iterator[StrategyPatch]:
+    """Each of its values by itself; whether it is on comes last."""
+    for key in reversed(_SWITCHES[1:]):
+        if (value := getattr(patch, key)) is not None:
+            yield StrategyPatch(**{key: value})
+    for key, value in (patch.params or {}).items():
+        yield StrategyPatch(params={key: value})
+    if patch.enabled is not None:
+        yield StrategyPatch(enabled=patch.enabled)
 
 
 def _shown(value: object) -> str:

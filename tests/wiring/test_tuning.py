@@ -180,6 +180,32 @@ def test_settings_of_a_strategy_whose_file_is_away_wait_for_it(tmp_path: Path) -
     assert kept.section("mine")["weight"] == 4.0
 
 
+def test_a_parameter_that_fits_no_more_switches_nothing_on_and_waits(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(OWN.format(about="one", body="return None"))
+    before = Kept(tmp_path)
+    patch = StrategyPatch(
+        enabled=False, weight=3.0, symbols=("sim:A",), budget_pct=6.0, params={"level": 2.5, "ttl_s": 7.0}
+    )
+    before.desk.tuning.set_strategy("mine", patch, "anna")
+    whole = before.section("mine")
+
+    file.write_text(
+        OWN.format(about="one", body="return None").replace("level: float = 1.0", "level: int = 1")
+    )
+    kept = Kept(tmp_path, settings=before.settings)
+    assert kept.section("mine") == whole | {"level": 1}
+    file.write_text("def (")
+    torn = Kept(tmp_path, settings=kept.settings)
+    assert not torn.desk.signals.strategies.enabled("mine")
+
+    for desk in (kept, torn, Kept(tmp_path, settings=kept.settings)):
+        file.write_text(OWN.format(about="one", body="return None"))
+        desk.desk.reload_strategies("anna")
+        assert desk.section("mine") == whole
+        file.write_text("def (")
+
+
 def test_reading_again_switches_nothing_on_that_a_fault_switched_off(tmp_path: Path) -> None:
     for name in ("mine", "still"):
         body = "raise ValueError(row.symbol)" if name == "still" else "return None"
