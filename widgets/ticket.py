@@ -171,9 +171,9 @@ def preview_lines(preview: OrderPreview) -> list[Line]:
             (" at ", "muted"),
             (f"≈{price}", "text"),
             ("  cost ", "muted"),
-            (figures.money(preview.notional), "text"),
+            (_worth(preview.notional, preview), "text"),
             ("  fee ", "muted"),
-            (figures.money(preview.fee), "text"),
+            (_worth(preview.fee, preview), "text"),
         ),
         (
             ("then held ", "muted"),
@@ -186,10 +186,17 @@ def preview_lines(preview: OrderPreview) -> list[Line]:
     outcomes: list[tuple[str, str]] = []
     for words, amount in (("at its stop ", preview.loss), ("  at its target ", preview.gain)):
         if amount:
-            outcomes += [(words, "muted"), (figures.money(amount), "text")]
+            outcomes += [(words, "muted"), (_worth(amount, preview), "text")]
     if outcomes:
         lines.append(tuple(outcomes))
     return [*lines, verdict_line(preview)]
+
+
+def _worth(text: str, preview: OrderPreview) -> str:
+    """In the quote currency, which is named where it is not the account's: cash is told beside it."""
+    if not preview.currency or not text:
+        return figures.money(text)
+    return f"{figures.amount(text)} {preview.currency}"
 
 
 def _gross(preview: OrderPreview) -> Line:

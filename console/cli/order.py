@@ -140,12 +140,16 @@ def send(where: Path, path: str, body: bytes, token: str) -> OrderReply:
         ) from None
 
 
+def _told(amount: str, currency: str) -> str:
+    return f"{amount} {clean(currency, 12)}".rstrip() if amount else "unknown"
+
+
 def lines(preview: OrderPreview) -> list[str]:
     """A preview for a person."""
     rows = [
         ("price", preview.price or "unknown"),
-        ("notional", preview.notional or "unknown"),
-        ("fee", preview.fee or "unknown"),
+        ("notional", _told(preview.notional, preview.currency)),
+        ("fee", _told(preview.fee, preview.currency)),
         ("position after", preview.position_after),
         ("cash after", preview.cash_after or "unknown"),
     ]

@@ -81,6 +81,9 @@ class OrderPreview(msgspec.Struct, frozen=True):
     """P&L of this order when its own stop fills at its level; quote currency, before fees; "": none."""
     gain: str = ""
     """The same at its own target."""
+    currency: str = ""
+    """Of ``notional``, ``fee``, ``loss`` and ``gain``; "" is the account's, in which ``cash_after`` always
+    is."""
 
 
 class ListPreview(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -19,7 +19,7 @@ from engine.instruments import Instrument
 from engine.plain_number import is_plain
 from engine.slices import Work
 from engine.text import clean
-from engine.wiring.decimal_text import money, plain
+from engine.wiring.decimal_text import money, plain, small_money
 from engine.wiring.desk import Desk
 from engine.wiring.own_exits import exit_words, is_stop, is_target, own_level
 
@@ -143,15 +143,17 @@ class Tickets:
         denied = next((verdict for verdict in verdicts if not verdict.approved), None)
         said = "approved" if denied is None else f"denied:{denied.code} {denied.detail}".rstrip()
         notional = fee = cash = ""
+        currency = ledger.balances.unit(instrument.quote_currency)
+        told = small_money if currency else money
         if price is not None:
             worth = price * entry.quantity
             bps = desk.config.paper.taker_fee_bps if taker else desk.config.paper.maker_fee_bps
             paid = worth * Decimal(repr(bps)) / 10_000
-            notional, fee = money(worth), money(paid)
+            notional, fee = told(worth), told(paid)
             cash = money(self._cash_after(instrument, entry.side.sign * worth + paid))
         return OrderPreview(
-            loss=_outcome(entry, price, filter(is_stop, requests[1:])),
-            gain=_outcome(entry, price, filter(is_target, requests[1:])),
+            loss=_outcome(entry, price, filter(is_stop, requests[1:]), told),
+            gain=_outcome(entry, price, filter(is_target, requests[1:]), told),
             quantity=plain(entry.quantity),
             price="" if price is None else plain(price),
             notional=notional,
@@ -161,6 +163,7 @@ class Tickets:
             verdicts=tuple(verdicts),
             approved=denied is None,
             text=f"{words(entry)}: {said}",
+            currency=currency,
         )
 
     def _cash_after(self, instrument: Instrument, spent: Decimal) -> Decimal | None:
@@ -281,13 +284,15 @@ def words(request: OrderRequest) -> str:
     return text
 
 
-def _outcome(entry: OrderRequest, price: Decimal | None, exits: Iterator[OrderRequest]) -> str:
+def _outcome(
+    entry: OrderRequest, price: Decimal | None, exits: Iterator[OrderRequest], told: Callable[[Decimal], str]
+) -> str:
     """What the entry, filled at ``price``, earns when the exit fills at its level; "" where none has one."""
     one = next(exits, None)
     level = None if one is None else own_level(one)
     if price is None or level is None:
         return ""
-    return money((level - price) * entry.side.sign * entry.quantity)
+    return told((level - price) * entry.side.sign * entry.quantity)
 
 
 def denied_words(verdict: Verdict) -> str:

@@ -244,6 +244,15 @@ def test_an_end_of_input_at_the_question_sends_nothing(
     assert capsys.readouterr().err == "not sent\n"
 
 
+def test_what_is_not_in_the_account_s_currency_names_its_own() -> None:
+    preview = OrderPreview("1", "2", "2", "0.001", "1", "98", (), True, "approved", currency="BTC")
+    told = {
+        line.rsplit(None, 2 if "BTC" in line else 1)[0].strip(): line for line in order.lines(preview)[1:]
+    }
+    assert told["notional"].endswith(" 2 BTC") and told["fee"].endswith(" 0.001 BTC")
+    assert "BTC" not in told["cash after"]
+
+
 def test_what_was_shown_is_what_is_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     sent: list[OrderTicket] = []
     preview = OrderPreview("0.03207", "2", "2", "0.01", "1", "98", (), True, "approved")

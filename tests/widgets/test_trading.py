@@ -296,3 +296,12 @@ def test_cells_stand_below_their_own_heads() -> None:
     assert cells["gap"].endswith("%") and not cells["stop"].endswith("%")
     orders = dict(zip((column.key for column in PositionsGrid.COLUMNS), row.order, strict=True))
     assert orders["stop"] == Decimal(held.stop_price) and orders["gap"] == stop_gap_pct(held)
+
+
+def test_a_preview_in_another_currency_than_the_account_s_says_so() -> None:
+    foreign = msgspec.structs.replace(
+        sample_account.preview(), notional="0.00123", fee="0.00000123", loss="-0.0002", currency="BTC"
+    )
+    cost, cash, outcome, _ = map(text, ([line] for line in preview_lines(foreign)))
+    assert "cost 0.00123 BTC  fee 0.00000123 BTC" in cost and "at its stop -0.0002 BTC" in outcome
+    assert "BTC" not in cash

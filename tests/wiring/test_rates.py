@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from engine.api.trading_protocol import OrderPreview, OrderTicket
 from engine.automation.parts import Order
 from engine.config import AccountConfig, Config
 from engine.errors import AutomationError, ConfigError
@@ -15,6 +16,7 @@ from engine.events import NS, Drop, Fill, Funding, Opportunity, OrderEvent, Orde
 from engine.store.rows import EquityPoint
 from engine.wiring import order_template
 from engine.wiring.alert_sight import DeskSight
+from engine.wiring.tickets import Tickets
 from tests.execution.test_build import FEATURES
 from tests.opportunities.signals import blend
 from tests.wiring.conftest import START_NS, Bench, quote
@@ -89,6 +91,21 @@ def test_what_positions_earned_is_told_in_the_account_s_currency() -> None:
     assert told() == {BTC: ("", "", None), YEN: ("0.00", "0.12", None)}
     at(one, 2, (BTC, 1050.0), (YEN, 160.0), (EURO, 1.25))
     assert told() == {BTC: ("125.00", "0.00", 125.0), YEN: ("0.00", "0.12", None)}
+
+
+def test_a_preview_names_the_currency_that_is_not_the_account_s() -> None:
+    one = bench()
+    at(one, 1, (BTC, 1000.0), (EURO, 1.25), ("sim:ETH-USD", 100.0))
+    tickets = Tickets(one.desk)
+
+    def preview(symbol: str, quantity: str) -> OrderPreview:
+        made = tickets.requests(OrderTicket(symbol, "buy", quantity=quantity, stop_loss="99"), "me")
+        return tickets.preview(made)
+
+    told = preview(BTC, "0.005")
+    assert (told.notional, told.fee, told.loss, told.currency) == ("5.00", "0.005", "-4.50", "EUR")
+    assert told.cash_after == "99993.74"
+    assert preview("sim:ETH-USD", "0.5").currency == ""
 
 
 def test_entries_and_templates_are_sized_in_the_account_s_currency() -> None:
