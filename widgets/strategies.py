@@ -119,6 +119,13 @@ def gain_cell(gain: Decimal | None) -> Cell:
     return (f"{figures.arrow(shown)}{figures.signed(shown, decimals)}", figures.direction(shown, decimals))
 
 
+def weight_text(weight: float) -> str:
+    """In four characters, from next to nothing to 100."""
+    if 0.0 < weight < 0.005:
+        return "<.01"
+    return figures.number(weight) if weight < 9.995 else f"{weight:.3g}"
+
+
 def strategy_cells(row: StrategyRow, now_ns: int) -> GridRow:
     ink = "text" if row.enabled else "muted"
     own = PurePath(row.origin).name if row.origin else ""
@@ -131,7 +138,7 @@ def strategy_cells(row: StrategyRow, now_ns: int) -> GridRow:
         (
             ("[x]", "good") if row.enabled else ("[ ]", "muted"),
             (name, "bold" if row.enabled else "muted"),
-            (figures.number(row.weight, 2), ink),
+            (weight_text(row.weight), ink),
             (f"{row.budget_pct:g} %" if row.budget_pct else figures.UNKNOWN, ink),
             (figures.compact(row.signals), ink),
             (last, "muted"),
