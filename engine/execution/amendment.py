@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -10,14 +11,17 @@ from engine.errors import OrderError
 from engine.events import Amendment, OrderRequest, OrderState, OrderType, Pending
 from engine.execution.grid import on_lots, on_ticks
 from engine.execution.order import WORKING, Order
-from engine.execution.ticket import TicketView, check_stop_limit, check_trigger
+from engine.execution.ticket import TicketView, check_bracket, check_stop_limit, check_trigger
 from engine.instruments import Instrument
 
 
-def amended(order: Order, amendment: Amendment, view: TicketView) -> OrderRequest:
+def amended(
+    order: Order, amendment: Amendment, view: TicketView, children: Sequence[Order] = ()
+) -> OrderRequest:
     """The order's request as it would be, for risk to judge: its quantity is the whole one.
 
-    A trigger that is changed has to be on its side of the market, as a new order's.
+    A trigger that is changed has to be on its side of the market, as a new order's, and a price on its side
+    of the ``children`` of a bracket that are open.
 
     Raises OrderError, one line that says what to do, when the order cannot be changed (so).
     """
@@ -46,6 +50,8 @@ def amended(order: Order, amendment: Amendment, view: TicketView) -> OrderReques
         trailing = request.type is OrderType.TRAILING_STOP
         asked = msgspec.structs.replace(request, stop_price=None) if trailing else request
         check_trigger(asked, view, reducing=request.reduce_only)
+    if children and (becomes["price"], becomes["stop_price"]) != (order.price, order.stop_price):
+        _check_children(request, children, view)
     if not request.reduce_only and request.price is not None:
         worth = request.quantity * request.price
         if worth < instrument.min_notional:
@@ -54,6 +60,12 @@ def amended(order: Order, amendment: Amendment, view: TicketView) -> OrderReques
                 f"the least of {request.symbol}: give more, or cancel it"
             )
     return request
+
+
+def _check_children(request: OrderRequest, children: Sequence[Order], view: TicketView) -> None:
+    stops = (child.stop_price for child in children if child.request.type is OrderType.STOP)
+    targets = (child.price for child in children if child.request.type is OrderType.LIMIT)
+    check_bracket(request, next(stops, None), next(targets, None), view)
 
 
 def _check_state(order: Order) -> None:

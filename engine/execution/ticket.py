@@ -113,7 +113,7 @@ def order_requests(ticket: Ticket, view: TicketView, salt: str = "") -> list[Ord
     order = _request(ticket, view, _identity(ticket, view, salt), quantity, reducing=reducing)
     if not ticket.bracketed:
         return [order]
-    _check_bracket(ticket, view)
+    check_bracket(ticket, ticket.stop_loss, ticket.take_profit, view)
     return bracket(order, ticket.stop_loss, ticket.take_profit, ticket.trigger)
 
 
@@ -261,21 +261,25 @@ def check_stop_limit(side: Side, stop: Decimal | None, price: Decimal | None) ->
         )
 
 
-def _check_bracket(ticket: Ticket, view: TicketView) -> None:
+def check_bracket(
+    entry: Ticket | OrderRequest, stop_loss: Decimal | None, take_profit: Decimal | None, view: TicketView
+) -> None:
+    """Raise OrderError where a level would be beyond the price that the entry fills at: it would end at once
+    what the entry has opened."""
     low, high = view.touch(Side.SELL), view.touch(Side.BUY)
-    level = ticket.price or ticket.stop_price
+    level = entry.price or entry.stop_price
     if level is not None:
         # What fills at its level; a limit beyond the market fills from the market on.
-        buying = ticket.side is Side.BUY
+        buying = entry.side is Side.BUY
         meets = high if buying else low
         marketable = meets is not None and (level >= meets if buying else level <= meets)
-        if ticket.type.triggered or not marketable or low is None or high is None:
+        if entry.type.triggered or not marketable or low is None or high is None:
             low = high = level
         else:
             low, high = min(low, level), max(high, level)
     if low is None or high is None:
-        raise OrderError(f"the market of {ticket.symbol} is unknown: wait for data, or give a limit price")
-    check_levels(ticket.side, ticket.stop_loss, ticket.take_profit, low, high)
+        raise OrderError(f"the market of {entry.symbol} is unknown: wait for data, or give a limit price")
+    check_levels(entry.side, stop_loss, take_profit, low, high)
 
 
 def _check_reducing(ticket: Ticket, position: Decimal) -> None:

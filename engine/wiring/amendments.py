@@ -89,9 +89,18 @@ class Amendments:
         market = TicketView(
             instrument=instrument, now_ns=now, bid=bid, ask=ask, last=last, position=held, equity=None
         )
-        request = amended(order, amendment, market)
+        request = amended(order, amendment, market, self._children(order))
         view = self._views.view(request, instrument, quote, now)
         return order, self._gate.judge_amendment(as_it_is(order), amendment, order.filled, view)
+
+    def _children(self, parent: Order) -> list[Order]:
+        """Those that are open, as they are with everything written."""
+        found = (
+            self._journal.order(one.client_order_id)
+            for one in self._work.open_orders(parent.request.symbol)
+            if one.request.parent_id == parent.client_order_id
+        )
+        return [child for child in found if child is not None and not child.state.terminal]
 
     def _amend(self, request: OrderRequest, amendment: Amendment) -> None:
         """The change is durable: the gateway is asked, unless the order is over by now."""

@@ -244,6 +244,32 @@ def test_an_amendment_is_judged_like_an_order() -> None:
         market.desk.trading.amend(order.client_order_id, Amendment(price=Decimal("99.4")), "me")
 
 
+def test_an_entry_s_price_stays_on_its_side_of_its_bracket() -> None:
+    """A fill beyond its own stop would be stopped at once."""
+    market = Market(overrides=SLOW)
+    trading = market.desk.trading
+    place(market.desk, type="limit", quantity="1", price="99", stop_loss="98.5", take_profit="101")
+    entry, stop, _ = trading.blotter.recent(3)[::-1]
+    market.tick()
+    market.tick()
+
+    def amend(**fields: str) -> None:
+        changed = Amendment(**{name: Decimal(text) for name, text in fields.items()})
+        assert trading.amend(entry.client_order_id, changed, "me").approved
+        market.tick()
+        market.tick()
+
+    for price in ("98.5", "98.2"):
+        with pytest.raises(OrderError, match=rf"^stop_loss 98\.50? of a buy has to be below {price}"):
+            amend(price=price)
+    amend(price="98.6")
+    amend(quantity="2")
+    trading.cancel(stop.client_order_id, "me")
+    market.tick()
+    amend(price="98.2")
+    assert entry.price == Decimal("98.2")
+
+
 def test_a_growing_order_counts_as_what_it_was_approved_to_be() -> None:
     """Until the venue has answered, too: two orders may not each grow into the same room."""
     market = Market(hold=True, overrides=(*SLOW, "risk.max_order_notional_pct=15", "risk.max_net_pct=20"))
