@@ -30,7 +30,7 @@ from engine.strategies.settings import (
     switches,
 )
 from engine.strategies.trend import Trend
-from engine.strategies.user_files import offered, trace_of
+from engine.strategies.user_files import error_of, offered, trace_of
 from engine.text import clean
 from engine.user_module import told
 
@@ -189,12 +189,12 @@ class StrategySet:
         return True
 
     def fail(self, name: str, trace: str) -> None:
-        """It failed elsewhere, with the last line of ``trace``: off here, too."""
+        """It failed elsewhere: off here, too."""
         entry = self._entries.get(name)
         if entry is None or not entry.enabled:
             return
         entry.enabled = False
-        entry.error = clean(trace.strip().rpartition("\n")[2], 200)
+        entry.error = error_of(trace)
         self._faults.append((name, trace))
         self._bind()
 

@@ -40,6 +40,14 @@ def trace_of(error: BaseException) -> str:
     return "\n".join("".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:])
 
 
+def error_of(trace: str) -> str:
+    """The exception of a traceback's text in one line: its words may have taken several."""
+    lines = trace.strip().splitlines()
+    frame = max((number for number, line in enumerate(lines) if line.startswith('  File "')), default=-1)
+    words = itertools.dropwhile(lambda line: line.startswith(" "), lines[frame + 1 :])
+    return clean(" ".join(words), 200)
+
+
 class Source:
     """A file or entry point with the strategies that it defines, or why it does not."""
 

@@ -122,10 +122,7 @@ def test_no_folder_is_no_error(folder: Path) -> None:
         ("def (", "SyntaxError: "),
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("raise SystemExit(3)", "SystemExit: 3"),
-        (
-            "class Skipped(BaseException): ...\nraise Skipped('not here')",
-            "Skipped: not here",
-        ),  # as pytest's is
+        ("class Skip(BaseException): ...\nraise Skip('not here')", "Skip: not here"),  # as pytest's
         ("x = 1", "mine.py defines no strategy: write a class that extends Strategy"),
         (SIMPLE.format(name="trend", level=0.5, body=SAYS), "class Mine: the name trend is taken"),
         (SIMPLE.format(name="reload", level=0.5, body=SAYS), "class Mine: the name reload is taken"),
@@ -431,3 +428,13 @@ def test_entry_points_are_taken_up(monkeypatch: pytest.MonkeyPatch, folder: Path
     write(level=0.1)
     assert strategies.reload().text == "mine read anew"
     assert of_file(strategies, "packaged").enabled and not of_file(strategies, "a").enabled
+
+
+@pytest.mark.parametrize("words", ["short", "two\n  lines, one indented"])
+def test_a_fault_elsewhere_is_told_in_the_words_of_one_here(write: Write, folder: Path, words: str) -> None:
+    write(text=SIMPLE.format(name="mine", level=0.5, body=f"raise ValueError({words!r})"))
+    here, other = StrategySet({}, folder), StrategySet({}, folder)
+    hear(here, feature_row())
+    ((name, trace),) = here.take_errors()
+    other.fail(name, trace)
+    assert not other.enabled("mine") and of_file(other).error.split() == of_file(here).error.split()
