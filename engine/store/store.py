@@ -383,9 +383,10 @@ class Store:
             fault = error
         else:
             where = self.path or "memory"
-            fault = StoreError(
-                f"cannot write {where}: {error}; free space or repair the disk, then restart the engine"
-            )
+            advice = "free space or repair the disk"
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+                advice = f"another program held it for {opening.BUSY_MS / 1000:g} s, end that"
+            fault = StoreError(f"cannot write {where}: {error}; {advice}, then restart the engine")
         _log.error("%s", fault, exc_info=None if isinstance(error, sqlite3.Error | StoreError) else error)
         with self._work:
             self.error = fault

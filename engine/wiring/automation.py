@@ -275,13 +275,17 @@ class Automations:
         if self._runs is None:
             raise RuntimeError("take up what is stored before running")
         self._runs.start()
+        told = ""
         try:
             while True:
                 await self._wait()
                 try:
                     await self._turn()
+                    told = ""
                 except StoreError as error:
-                    log.error("automations wait: %s", error)
+                    if str(error) != told:  # what has failed fails at every turn
+                        told = str(error)
+                        log.error("automations wait: %s", error)
                     await asyncio.sleep(PAUSE_S)
                 except Exception:
                     log.exception("automations: a batch failed")

@@ -347,6 +347,20 @@ def test_a_full_disk_fails_closed(store: Store) -> None:
     again.close()
 
 
+def test_a_database_that_another_program_holds_fails_closed_and_says_so(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.store.opening.BUSY_MS", 50)
+    store = Store(path)
+    store.start()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match=r"locked; another program held it for 0\.05 s, end that, then"):
+        store.commit_now(samples.order(0))
+    other.close()
+    assert not store.close()
+
+
 def test_a_full_disk_behind_stops_commits_too(store: Store) -> None:
     limit_pages(store, 2)
     for number in range(5_000):

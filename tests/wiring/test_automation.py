@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterator
@@ -225,6 +226,26 @@ async def test_a_store_that_fails_starts_nothing(database: Path) -> None:
         await until(lambda: running.skipped() == 1)
         assert running.row().started == 0 and running.alerts("automation:one") == []
         running.store.error = None
+
+
+async def test_a_store_that_fails_at_every_turn_is_told_once(
+    database: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.wiring.automation.PAUSE_S", 0.0)
+    turns = 0
+
+    async def fail() -> None:
+        nonlocal turns
+        turns += 1
+        raise StoreError("disk full" if turns < 5 else "database is locked")
+
+    async with Running(database) as running:
+        monkeypatch.setattr(running.automations, "_turn", fail)
+        monkeypatch.setattr(running.automations, "_wait", lambda: asyncio.sleep(0))
+        running.signal()
+        await until(lambda: turns > 10)
+    told = [record.message for record in caplog.records if "automations wait" in record.message]
+    assert told == ["automations wait: disk full", "automations wait: database is locked"]
 
 
 async def test_what_could_not_be_recorded_begins_no_cooldown(database: Path) -> None:
