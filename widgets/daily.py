@@ -38,7 +38,7 @@ _STEPS = (
 )
 _ORDERS = (
     Column("number", "nr", 4, 2, right=True),
-    Column("symbol", "symbol", 12, 0, grow=10),
+    Column("symbol", "symbol", 12, 0, grow=10, whole=24),
     Column("side", "side", 4, 0),
     Column("quantity", "quantity", 10, 0, right=True, grow=4),
     Column("state", "state", 7, 0),

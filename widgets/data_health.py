@@ -31,18 +31,18 @@ _FEEDS = (
     Column("messages", "msgs", 6, 6, right=True),
 )
 _SYMBOLS = (
-    Column("symbol", "symbol", 17, 0, grow=10),
+    Column("symbol", "symbol", 17, 0, whole=26),
     Column("trade", "trade", 5, 0, right=True),
     Column("quote", "quote", 5, 0, right=True),
     Column("book", "book", 5, 0, right=True),
     Column("bar", "bar", 4, 2, right=True),
     Column("imbalance", "imbal.", 6, 1, right=True),
     Column("gaps", "gaps", 4, 2, right=True),
-    Column("note", "", 18, 0, grow=FILL),
+    Column("note", "", 12, 0, grow=FILL),
 )
 _QUARANTINE = (
     Column("time", "time", 8, 0),
-    Column("symbol", "symbol", 14, 0, grow=6),
+    Column("symbol", "symbol", 14, 0, grow=6, whole=24),
     Column("reason", "reason", 12, 0),
     Column("kind", "what", 5, 1),
     Column("unkept", "+", 6, 2, right=True),

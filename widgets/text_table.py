@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from widgets.cells import Cell, fit
-from widgets.columns import Column, choose_columns
+from widgets.columns import Column, Widths
 from widgets.figures import rounded, shortened
 from widgets.lines import Line
+from widgets.rows import GridRow
 
 
 def table_lines(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int) -> list[Line]:
     """A heading and one line per row in ``width`` cells; columns drop by priority where it is narrow."""
-    plan = choose_columns(columns, width)
+    listed = [tuple(row) for row in rows]
+    widths = Widths(columns)
+    widths.take_in(GridRow("", row) for row in listed)
+    plan = widths.plan(width)
     lines: list[Line] = [_line([(c.title, "heading") for c in columns], columns, plan)]
-    return lines + [_line(row, columns, plan) for row in rows]
+    return lines + [_line(row, columns, plan) for row in listed]
 
 
 def _line(row: Sequence[Cell], columns: Sequence[Column], plan: Sequence[tuple[int, int]]) -> Line:

@@ -8,6 +8,7 @@ import pytest
 from tests.console import sample_desk as sample
 from widgets.alerts import alert_fields
 from widgets.columns import Column, Widths
+from widgets.data_health import symbol_data_lines
 from widgets.opportunities import opportunity_cells
 from widgets.orders import order_cells
 from widgets.positions import PositionsGrid, position_cells
@@ -94,3 +95,12 @@ def test_a_name_that_was_filtered_out_when_it_came_gets_its_room_when_it_is_show
     assert not pane.rows and narrow < len(HERE)
     pane.look_for("")
     assert len(pane.rows) == 2 and dict(pane._widths.plan(80))[0] >= len(HERE)
+
+
+def test_symbols_are_told_apart_in_the_tables_that_are_read_too() -> None:
+    symbols = ("binance-futures:BTCUSDT", "binance-futures:ETHUSDT")
+    row = sample.symbol_data()[0]
+    data = [msgspec.structs.replace(row, symbol=symbol) for symbol in symbols]
+    text = "\n".join("".join(part for part, _ in line) for line in symbol_data_lines(data, 72))
+    assert all(symbol in text for symbol in symbols), text
+    assert all(title in text for title in ("trade", "quote", "book", "bar", "imbal.", "gaps"))
