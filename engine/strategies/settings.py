@@ -22,6 +22,7 @@ from engine.strategies.base import Strategy
 from engine.text import clean
 
 MAX_WEIGHT = 100.0
+_WORD = 1 << 63
 
 ParamValue = bool | int | float | str
 Kind = Literal["number", "integer", "flag", "text"]
@@ -164,6 +165,9 @@ def _into(name: str, values: dict[str, Any], into: type[_S], known: str) -> _S:
             value = getattr(params, key)
             if isinstance(value, float) and not math.isfinite(value):
                 raise msgspec.ValidationError(f"Expected a finite number - at `$.{key}`")
+            if isinstance(value, int) and not -_WORD <= value < _WORD:
+                # Others cannot be told to workers, nor remembered.
+                raise msgspec.ValidationError(f"Expected a whole number of 64 bits - at `$.{key}`")
     except msgspec.ValidationError as error:
         told = refused(error, into, values)
         raise ConfigError(f"strategies.{name}.{told}; its keys are {known}") from None

@@ -438,3 +438,12 @@ def test_a_fault_elsewhere_is_told_in_the_words_of_one_here(write: Write, folder
     ((name, trace),) = here.take_errors()
     other.fail(name, trace)
     assert not other.enabled("mine") and of_file(other).error.split() == of_file(here).error.split()
+
+
+@pytest.mark.parametrize("count", [1 << 63, -(1 << 63) - 1, "9999999999999999999999"])
+def test_a_whole_number_that_no_message_takes_is_refused(write: Write, folder: Path, count: object) -> None:
+    write(text=SIMPLE.format(name="mine", level=1, body=SAYS).replace("level: float", "level: int"))
+    strategies = StrategySet({}, folder)
+    with pytest.raises(ConfigError, match=r"^strategies\.mine\.level: expected a whole number of 64 bits"):
+        strategies.set_params("mine", {"level": count})
+    strategies.set_params("mine", {"level": (1 << 63) - 1})
