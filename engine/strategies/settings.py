@@ -168,6 +168,8 @@ def _into(name: str, values: dict[str, Any], into: type[_S], known: str) -> _S:
             if isinstance(value, int) and not -_WORD <= value < _WORD:
                 # Others cannot be told to workers, nor remembered.
                 raise msgspec.ValidationError(f"Expected a whole number of 64 bits - at `$.{key}`")
+            if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+                raise msgspec.ValidationError(f"Expected text that UTF-8 can write - at `$.{key}`")
     except msgspec.ValidationError as error:
         told = refused(error, into, values)
         raise ConfigError(f"strategies.{name}.{told}; its keys are {known}") from None

@@ -447,3 +447,8 @@ def test_a_whole_number_that_no_message_takes_is_refused(write: Write, folder: P
     with pytest.raises(ConfigError, match=r"^strategies\.mine\.level: expected a whole number of 64 bits"):
         strategies.set_params("mine", {"level": count})
     strategies.set_params("mine", {"level": (1 << 63) - 1})
+
+
+def test_text_that_cannot_be_written_costs_only_its_strategy(write: Write, folder: Path) -> None:
+    write(text=SIMPLE.format(name="mine", level='"\\udcff"', body=SAYS).replace("level: float", "level: str"))
+    assert "level: expected text that UTF-8 can write" in of_file(StrategySet({}, folder)).error
