@@ -56,12 +56,18 @@ class FrameWriter:
             self._file.write(packed)
             self._file.flush()
         except OSError as error:
-            raise TapeError(f"cannot write the capture {self._path}: {clean(error)}") from None
+            raise self._failed(error) from None
         self.size += len(packed)
+
+    def _failed(self, error: OSError) -> TapeError:
+        return TapeError(f"cannot write the capture {self._path}: {clean(error)}")
 
     def close(self) -> None:
         if not self._file.closed:
             try:
                 self._put(self._stream.flush(zlib.Z_FINISH))
             finally:
-                self._file.close()
+                try:
+                    self._file.close()
+                except OSError as error:  # it tries once more what could not be written
+                    raise self._failed(error) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -113,6 +114,24 @@ def test_a_disk_that_fails_is_told_once_and_ends_the_recording(tmp_path: Path) -
     assert recorder.error.startswith(f"record.dir: cannot use {blocked}")
     recorder.ticks(ticks(10), ["x:A"])
     assert recorder.ticks_lost == 10
+
+
+def test_a_capture_that_cannot_be_ended_keeps_no_other_tape_from_its_end(tmp_path: Path) -> None:
+    recorder = Recorder(
+        TickTape(OneFile(tmp_path / "a.tape")),
+        lambda venue: FrameTape(OneFile(tmp_path / f"{venue}.jsonl.gz")),
+    )
+    take = recorder.taker("venue")
+    recorder.ticks(ticks(3), ["x:A"])
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, most))  # as where the disk is full
+    try:
+        take(Frame(START_NS, "ws", "", os.urandom(40_000).hex().encode(), 1))
+        recorder.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert recorder.error.startswith(f"cannot write the capture {tmp_path / 'venue.jsonl.gz'}")
+    assert len(np.concatenate(list(ColumnarReader(tmp_path / "a.tape").blocks()))) == 3
 
 
 def test_frames_are_a_capture(tmp_path: Path) -> None:
