@@ -91,8 +91,9 @@ def _figures_line(curve: EquityCurve | None, status: StatusRow | None, width: in
         items.append((0, (("equity ", "muted"), worth)))
         if status.day_pnl:
             items.append((1, (("day ", "muted"), signed_money(status.day_pnl, stale))))
-        fallen = of_prices((f"{-abs(status.drawdown_pct):z.2f}%", "text"), stale)
-        items.append((2, (("drawdown ", "muted"), fallen)))
+        if status.equity:
+            fallen = of_prices((f"{-abs(status.drawdown_pct):z.2f}%", "text"), stale)
+            items.append((2, (("drawdown ", "muted"), fallen)))
     if curve is not None and curve.ns:
         items.append((3, ((f"since {since(curve)}", "muted"),)))
     return join_items(items, width, ("  ", "text"))

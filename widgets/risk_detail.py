@@ -9,7 +9,7 @@ from engine.api.trading_protocol import AccountDetail
 from engine.events import RiskChange
 from widgets import figures
 from widgets.account import exposure_lines
-from widgets.cells import fit
+from widgets.cells import Cell, fit
 from widgets.codes import meaning
 from widgets.gauges import ALARM, WARN, Gauge, gauge_lines
 from widgets.lines import Line, section
@@ -44,10 +44,10 @@ def state_lines(status: StatusRow | None, *, stale: bool = False) -> list[Line]:
         ),
         (
             ("loss of the day ", "muted"),
-            of_prices((f"{-abs(status.daily_loss_pct):z.2f} %", "text"), stale),
+            _fallen(status, status.daily_loss_pct, stale),
             (f", exits only from {-abs(status.daily_loss_limit_pct):z.2f} %", "muted"),
             ("  drawdown ", "muted"),
-            of_prices((f"{-abs(status.drawdown_pct):z.2f} %", "text"), stale),
+            _fallen(status, status.drawdown_pct, stale),
         ),
     ]
     if status.locked:
@@ -59,6 +59,12 @@ def state_lines(status: StatusRow | None, *, stale: bool = False) -> list[Line]:
     if status.drifts:
         lines.append(((f"! the gateways and the desk disagree in {status.drifts}: P says where", "bad"),))
     return lines
+
+
+def _fallen(status: StatusRow, percent: float, stale: bool) -> Cell:
+    if not status.equity:
+        return "unknown", "warn"
+    return of_prices((f"{-abs(percent):z.2f} %", "text"), stale)
 
 
 def limit_lines(found: Sequence[Gauge] | None, width: int) -> list[Line]:

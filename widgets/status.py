@@ -276,10 +276,12 @@ def _venue(venue: str) -> str:
 
 
 def _drawdown(status: StatusRow, stale: bool) -> Line:
-    """Drawdown from the day's high, and today's loss against the limit that stops entries."""
+    """Drawdown from the account's high, and today's loss against the limit that stops entries."""
     limit = status.daily_loss_limit_pct
     used = status.daily_loss_pct / limit if limit else 0.0
     style = "bad" if used >= 1 else "warn" if used >= 0.6 else "text"
+    if not status.equity:
+        return ("DD ", "muted"), _UNKNOWN
     return (
         ("DD ", "muted"),
         of_prices((f"{-abs(status.drawdown_pct):z.1f}%", "text"), stale),

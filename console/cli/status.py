@@ -32,7 +32,9 @@ def lines(health: Health) -> list[str]:
         f"{status.mode} {status.risk_state.upper()}{reason} · {status.phase} {status.phase_detail}".rstrip(),
         f"engine pid {health.pid}, started {started:%Y-%m-%d %H:%M:%S}Z",
         f"equity {status.equity} {status.account_currency}, day {status.day_pnl}, "
-        f"drawdown {status.drawdown_pct:.2f} %",
+        f"drawdown {status.drawdown_pct:.2f} %"
+        if status.equity
+        else "equity unknown: a currency that is held has no rate",
     ]
     for feed in health.feeds:
         # What is asked beside the market (positions, moods, quant servers) has messages, and no data's age.

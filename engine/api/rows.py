@@ -333,8 +333,11 @@ class StatusRow(Row, frozen=True):
     equity: str
     day_pnl: str
     drawdown_pct: float
+    """Below the account's high; this and ``daily_loss_pct`` are 0 while equity is unknown."""
     daily_loss_pct: float
+    """Since the UTC day began, or below its highest equity, whichever is more."""
     daily_loss_limit_pct: float
+    """The one in force, from which entries are denied."""
     latency_p50_us: float | None
     """Frame to risk-approved order."""
     latency_p99_us: float | None

@@ -296,6 +296,11 @@ class RiskGate:
         return self._latch.on_equity(day_pnl, start_equity, ns, high_equity)
 
     @property
+    def loss_limit_pct(self) -> Decimal:
+        """The day's loss from which entries are denied now."""
+        return self._latch.loss_limit_pct()
+
+    @property
     def tripped(self) -> bool:
         """Whether a limit of the day was reached on the day that was judged last."""
         return self._latch.tripped is not RiskState.ACTIVE

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from engine.api.trading_protocol import LimitRow
+from engine.portfolio.ledger import Ledger
 from engine.risk.limit_kinds import KINDS, shown
 from engine.risk.limits import DESK
 from engine.wiring import exit_limits
@@ -37,7 +38,7 @@ def limit_rows(desk: Desk) -> tuple[LimitRow, ...]:
 
 def _used(desk: Desk) -> dict[str, str]:
     ledger, now = desk.trading.ledger, desk.now_ns
-    equity, day_pnl, drawdown, *_ = ledger.standing(now)
+    equity, _, drawdown, *_ = ledger.standing(now)
     gross, net = desk.trading.exposure()
     used = {"max_open_orders": str(desk.trading.work.count())}
     if equity is not None and equity > 0 and gross.is_finite():
@@ -45,12 +46,20 @@ def _used(desk: Desk) -> dict[str, str]:
         used["max_net_pct"] = _percent(abs(net), equity)
     if drawdown is not None:
         used["max_drawdown_pct"] = f"{drawdown:.2f}"
-    start = ledger.day_start_equity
-    if day_pnl is not None and start:
-        high = ledger.day_high(now) or start
-        lost = max(-day_pnl / start, (high - start - day_pnl) / high, Decimal(0))
-        used["daily_loss_reduce_pct"] = used["daily_loss_halt_pct"] = f"{float(lost * 100):.2f}"
+    lost = day_loss_pct(ledger, now)
+    if lost is not None:
+        used["daily_loss_reduce_pct"] = used["daily_loss_halt_pct"] = f"{lost:.2f}"
     return used
+
+
+def day_loss_pct(ledger: Ledger, now_ns: int) -> float | None:
+    """What the limits on the day's loss judge, percent: the loss since the day began, or the fall from its
+    highest equity, whichever is more. None while unknown."""
+    day_pnl, start = ledger.day_pnl(now_ns), ledger.day_start_equity
+    if day_pnl is None or not start:
+        return None
+    high = ledger.day_high(now_ns) or start
+    return float(max(-day_pnl / start, (high - start - day_pnl) / high, Decimal(0)) * 100)
 
 
 def _percent(amount: Decimal, whole: Decimal) -> str:

@@ -28,6 +28,7 @@ from engine.portfolio.exact import multiply
 from engine.slices import Work, at_once
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
+from engine.wiring.limit_rows import day_loss_pct
 from engine.wiring.order_rows import OrderRows
 from engine.wiring.shown_numbers import rounded
 from engine.wiring.tick_rows import TickRows
@@ -127,11 +128,11 @@ class DeskView:
         stale = desk.freshness.stale_count(now_ns, desk.limits.stale_ns)
         locked = self._locked(now_ns)
         yield
-        ledger, gate, risk = desk.trading.ledger, desk.trading.gate, desk.config.risk
+        ledger, gate = desk.trading.ledger, desk.trading.gate
         funnel = desk.funnel()
         ticks = funnel["trades"] + funnel["quotes"]
         self._measure_rate(now_ns, ticks)
-        day_pnl, start, drawdown = ledger.day_pnl(now_ns), ledger.day_start_equity, ledger.drawdown_pct()
+        drawdown, lost = ledger.drawdown_pct(), day_loss_pct(ledger, now_ns)
         return StatusRow(
             mode=self._mode,
             risk_state=gate.state.value,
@@ -142,10 +143,10 @@ class DeskView:
             phase_detail=head.phase_detail,
             account_currency=ledger.currency,
             equity=money(ledger.equity()),
-            day_pnl=money(day_pnl),
+            day_pnl=money(ledger.day_pnl(now_ns)),
             drawdown_pct=round(drawdown or 0.0, 3),
-            daily_loss_pct=round(max(0.0, float(-day_pnl / start * 100)) if start and day_pnl else 0.0, 3),
-            daily_loss_limit_pct=risk.daily_loss_reduce_pct,
+            daily_loss_pct=round(lost or 0.0, 3),
+            daily_loss_limit_pct=float(gate.loss_limit_pct),
             latency_p50_us=latency_us[0],
             latency_p99_us=latency_us[1],
             ticks=ticks,

@@ -68,3 +68,10 @@ def test_the_bus_and_the_broker_are_told_where_there_are_any() -> None:
     assert "jobs 127.0.0.1:6380: no worker takes jobs" in told
     alone = lines(Health(True, 1, 42, sample.status(), ()))
     assert not [line for line in alone if line.startswith(("bus", "jobs"))]
+
+
+def test_an_account_whose_worth_is_not_known_has_no_drawdown() -> None:
+    unknown = msgspec.structs.replace(sample.status(), equity="", day_pnl="", drawdown_pct=0.0)
+    told = lines(Health(True, 1, 42, unknown, ()))
+    assert "equity unknown: a currency that is held has no rate" in told
+    assert not any("drawdown" in line for line in told)

@@ -44,6 +44,8 @@ def test_the_state_says_what_still_leaves_and_what_rests() -> None:
     assert "loss of the day -0.20 %, exits only from -3.00 %" in said
     assert "loss of the day ~-0.20 %" in text(state_lines(sample.status(), stale=True))
     assert "not known yet" in text(state_lines(None))
+    unknown = text(state_lines(sample.status(equity="", daily_loss_pct=0.0, drawdown_pct=0.0)))
+    assert "loss of the day unknown, exits only from -3.00 %  drawdown unknown" in unknown
 
 
 def test_denials_by_count_with_the_newest_orders() -> None:

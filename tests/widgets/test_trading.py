@@ -165,8 +165,8 @@ def test_drift_is_a_badge_that_never_falls() -> None:
 
 
 def test_unknown_money_is_said_and_is_no_zero() -> None:
-    said = status_text(equity="", day_pnl="")
-    assert said.count("unknown") == 2 and "0.00" not in said
+    said = status_text(equity="", day_pnl="", drawdown_pct=0.0, daily_loss_pct=0.0)
+    assert said.count("unknown") == 3 and "0.0" not in said and "DD unknown" in said
 
 
 def test_locks_and_the_broker_are_told() -> None:

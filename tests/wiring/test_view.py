@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.api.protocol import StateFrame
 from engine.config import load
-from engine.events import NS, FeedState, Fill, Side
+from engine.events import NS, FeedState, Fill, RiskState, Side
 from engine.feeds.base import FeedStats
 from engine.market.clock_offset import ClockOffset
 from engine.slices import at_once
@@ -140,6 +140,28 @@ def test_a_loss_is_shown_in_percent_of_the_days_start() -> None:
     ledger.mark(A, Decimal(80))
     status = frame(bench, START_NS).status
     assert (status.daily_loss_pct, status.drawdown_pct, status.day_pnl) == (2.0, 2.0, "-2000.00")
+
+
+def test_the_loss_of_the_day_is_what_its_limit_judges_and_the_limit_the_one_in_force() -> None:
+    """The fall from the day's high counts; a limit that was changed live, or whose first step a person went
+    on from, is shown as it is now."""
+    bench = Bench()
+    trading = bench.desk.trading
+    at = trading.ledger
+    at.apply(
+        Fill("tx-1", "td-1", A, Side.BUY, Decimal(100), Decimal(100), Decimal(0), "taker", 1e2, START_NS)
+    )
+    for price in (150, 130):
+        at.mark(A, Decimal(price))
+    status = frame(bench, START_NS).status
+    assert (status.daily_loss_pct, status.day_pnl) == (1.905, "3000.00")
+    assert status.daily_loss_limit_pct == 3.0
+    trading.gate.book.set("desk", "daily_loss_reduce_pct", 1.5, "me", START_NS)
+    assert frame(bench, START_NS).status.daily_loss_limit_pct == 1.5
+    trading._judge_equity(START_NS)
+    assert trading.gate.state is RiskState.REDUCING
+    trading.set_state(RiskState.ACTIVE, "me", "go on")
+    assert frame(bench, START_NS).status.daily_loss_limit_pct == 5.0
 
 
 def test_a_feed_that_never_spoke_has_no_age() -> None:
