@@ -47,11 +47,13 @@ def _without_passwords(value: Any, name: str = "") -> Any:
 
 
 def _check(arguments: argparse.Namespace, config: Config) -> list[str]:
-    """Raises for what the file's types do not tell: venues and their symbols, the theme, recipients.
+    """Raises for what the file's types do not tell: venues and their symbols, quant
+    servers and sources, the theme, recipients.
 
     Returns what an engine would warn of.
     """
     from engine.wiring.collection import check_collection
+    from engine.wiring.context import check_context
     from engine.wiring.job_board import check_jobs
     from engine.wiring.redis_cache import check_redis
     from engine.wiring.sources import live_feeds, unfed_symbols
@@ -61,6 +63,7 @@ def _check(arguments: argparse.Namespace, config: Config) -> list[str]:
     worn = looks(arguments, config)
     check_redis(config.cache)
     check_jobs(config.automations.jobs)
+    check_context(config, os.environ)
     if config.notify.enabled:
         from engine.wiring.notifications import addresses
 

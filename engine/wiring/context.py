@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from engine.api.protocol import FeedRow
@@ -181,6 +181,25 @@ class ContextFeeds:
             self._on_signals(list(judged.signals))
         if judged.block:
             self._on_block(symbol, judged.block, now_ns + round(config.block_s * NS))
+
+
+class _Checked(ContextFeeds):
+    def _refuse(self, venue: str, error: ConfigError) -> None:
+        raise error
+
+
+def check_context(config: Config, environ: Mapping[str, str]) -> None:
+    """Raises ConfigError for a source or a server that an engine would leave out."""
+    _Checked(
+        config,
+        clock=time.time_ns,
+        symbols=tuple,
+        bars=lambda symbol, count: None,
+        on_signals=lambda signals: None,
+        on_block=lambda symbol, why, until_ns: None,
+        token=environ.get(TOKEN, ""),
+        rng=random.Random(0),
+    )
 
 
 async def keep_running(watched: Watched, run: Callable[[], Coroutine[Any, Any, None]]) -> None:

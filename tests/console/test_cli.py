@@ -281,6 +281,8 @@ def test_precedence(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("notify.enabled=true", "notify.enabled needs addresses"),
         ("cache.redis_url=localhost", "cache.redis_url is no address"),
         ("feeds.ccxt-nosuch.symbols=BTC/USDT", "feeds.ccxt-nosuch: ccxt has no socket"),
+        ("quant.servers.mine.url=desk.example", "quant.servers.mine.url does not begin with http://"),
+        ("quant.options={enabled=true, currencies=['btc']}", "quant.options.currencies: btc is no currency"),
     ],
 )
 def test_config_check_finds(capsys: Capture, override: str, says: str) -> None:
