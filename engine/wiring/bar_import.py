@@ -21,7 +21,7 @@ from engine.events import NS, Candle
 from engine.market.candle_check import CandleCheck, Split
 from engine.store.bars_read import Bars
 from engine.text import clean
-from engine.wiring.import_columns import SYMBOLS, TIMES, Line, Table, number, time_ns
+from engine.wiring.import_columns import SYMBOLS, TIMES, Line, Table, number, times_ns
 
 PRICES = ("open", "high", "low", "close")
 VOLUMES = ("volume", "vol", "base_volume", "quantity")
@@ -61,6 +61,8 @@ class _Read(msgspec.Struct):
     ns: int
     values: tuple[float, ...]
     """open, high, low, close, volume, vwap."""
+    again_ns: int
+    """When its time comes again; else ``ns``."""
 
 
 def named_file(text: str) -> tuple[str, Path]:
@@ -133,6 +135,7 @@ def read_bar_files(
     torn = rejects.pop("", []) if "" not in reads else []
     found = {}
     for name, own in reads.items():
+        _tell_apart(own)
         if _newest_first(own):
             own.reverse()
         # A torn line names nobody: it is told with the first.
@@ -167,19 +170,36 @@ def _first_year(reads: dict[str, list[_Read]]) -> int:
     return datetime.fromtimestamp(min(one.ns for own in reads.values() for one in own) // NS, UTC).year
 
 
+def _tell_apart(reads: Sequence[_Read]) -> None:
+    """Where clocks are set back an hour of times comes twice: which of both a line means, its place says."""
+    before_ns = distance_ns = 0
+    for read in reversed(reads) if reads[0].ns > reads[-1].ns else reads:
+        back_ns = before_ns - read.ns
+        if back_ns >= 0 and read.again_ns > before_ns:
+            # Twice at once, it may be a line that comes twice, but where bars are as long as that hour.
+            again = (
+                distance_ns >= read.again_ns - read.ns
+                if not back_ns
+                else (read.again_ns - before_ns <= back_ns)
+            )
+            if again:
+                read.ns = read.again_ns
+        before_ns, distance_ns = read.ns, read.ns - before_ns
+
+
 def _newest_first(reads: Sequence[_Read]) -> bool:
     return reads[0].ns > reads[-1].ns and all(after.ns <= before.ns for before, after in pairwise(reads))
 
 
 def _bar(line: Line, zone: tzinfo, refuse: Callable[[Line, str], None]) -> _Read | None:
     try:
-        ns = time_ns(line.cells[0], zone)
+        ns, again_ns = times_ns(line.cells[0], zone)
     except (ValueError, OverflowError, OSError):
         refuse(line, "TIME")
         return None
     try:
         # Its cells are not kept: they are most of what a large file takes.
-        return _Read(line._replace(cells=()), ns, tuple(map(number, line.cells[2:])))
+        return _Read(line._replace(cells=()), ns, tuple(map(number, line.cells[2:])), again_ns)
     except ValueError:
         refuse(line, "NUMBER")
         return None

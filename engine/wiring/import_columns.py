@@ -90,8 +90,16 @@ def number(text: str) -> float:
     return float(text) if text else math.nan
 
 
-def time_ns(text: str, zone: tzinfo = UTC) -> int:
+def times_ns(text: str, zone: tzinfo = UTC) -> tuple[int, int]:
+    """``time_ns``, and when it comes again: in the hour that clocks are set back by a time comes twice; else
+    it is the same one."""
+    first_ns = time_ns(text, zone)
+    return first_ns, first_ns if zone is UTC else max(first_ns, time_ns(text, zone, again=True))
+
+
+def time_ns(text: str, zone: tzinfo = UTC, *, again: bool = False) -> int:
     """ISO 8601 (``zone`` where it names none), or seconds, milli-, micro- or nanoseconds since the epoch.
+    ``again``: of a time that comes twice the second one.
 
     Raises ValueError for what is no time, or one before 1970 or after 2116.
     """
@@ -102,7 +110,7 @@ def time_ns(text: str, zone: tzinfo = UTC) -> int:
         seconds = Decimal(text)  # a float of today's seconds is no better than 0.2 us
     except InvalidOperation:
         moment = datetime.fromisoformat(text)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone, fold=again)
         whole = moment.replace(microsecond=0)
         ns = round(whole.timestamp()) * NS + moment.microsecond * 1_000
     else:

@@ -27,7 +27,7 @@ from engine.symbols import quote_currency
 from engine.text import clean
 from engine.ticks import QUOTE, TICK, TRADE
 from engine.wiring.bar_import import Reject
-from engine.wiring.import_columns import SYMBOLS, TIMES, Line, Table, number, time_ns
+from engine.wiring.import_columns import SYMBOLS, TIMES, Line, Table, number, times_ns
 
 PRICES = ("price", "last", "trade_price", "last_price")
 SIZES = ("size", "qty", "quantity", "amount", "volume", "last_size")
@@ -109,7 +109,7 @@ class _TickImport:
         self._trades = self._quotes = 0
         self._told = 0
         """Symbols that were looked at for what they are quoted in."""
-        self._first_ns = self._recv_ns = 0
+        self._first_ns = self._recv_ns = self._event_ns = 0
 
     def run(self, out: Path | None) -> ImportedTicks:
         columns = self._columns()
@@ -188,8 +188,8 @@ class _TickImport:
         for line in self._table.lines(columns, self._refuse):
             event, receipt, whose, price, size, side, trade_id, bid, ask, bid_size, ask_size = line.cells
             try:
-                event_ns = time_ns(event, self._zone)
-                recv_ns = time_ns(receipt, self._zone) if receipt else event_ns
+                event_ns = self._event_ns = _nearest(times_ns(event, self._zone), self._event_ns)
+                recv_ns = _nearest(times_ns(receipt, self._zone), self._recv_ns) if receipt else event_ns
             except (ValueError, OverflowError, OSError):
                 self._refuse(line, "TIME")
                 continue
@@ -244,6 +244,12 @@ class _TickImport:
         self._quotes += len(block) - trades
         block["reject"] = 0
         return block
+
+
+def _nearest(times: tuple[int, int], before_ns: int) -> int:
+    """Of a time that comes twice where clocks are set back, the one that is nearer to the line before."""
+    first_ns, again_ns = times
+    return again_ns if abs(again_ns - before_ns) < abs(first_ns - before_ns) and before_ns else first_ns
 
 
 def _identity(text: str) -> int:

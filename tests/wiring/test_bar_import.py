@@ -155,6 +155,37 @@ def test_times_in_every_usual_form(text: str, seconds: float) -> None:
     assert time_ns(text) == round(seconds * NS)
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("step_s", [60, 900, 1800, 3600])
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe"])
+def test_the_hour_that_comes_twice_is_read_twice(
+    zone: str, step_s: int, newest_first: bool, tmp_path: Path
+) -> None:
+    back = {"America/New_York": (2025, 11, 2, 6), "Europe/Berlin": (2025, 10, 26, 1)}
+    at = datetime(*back.get(zone, (2025, 4, 5, 15)), tzinfo=UTC)
+    if zone == "Australia/Lord_Howe" and step_s == 3600:
+        pytest.skip("half an hour comes twice there")
+    opens = [int(at.timestamp()) + step_s * k for k in range(-10_800 // step_s, 10_800 // step_s)]
+    told = [datetime.fromtimestamp(one, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M") for one in opens]
+    assert len(set(told)) < len(told)
+    lines = [f"{time},10,11,9,10,{number}" for number, time in enumerate(told)]
+    path = _file(tmp_path, *(lines[::-1] if newest_first else lines))
+    found = read_bar_file(path, "poll:X", daily_return_pct=30.0, zone=ZoneInfo(zone))
+    assert found.rejects == ()
+    assert found.bars.open_ns.tolist() == [one * NS for one in opens]
+    assert found.bars.values[:, 4].tolist() == list(range(len(opens)))
+
+
+def test_a_line_that_comes_twice_is_no_hour_that_does(tmp_path: Path) -> None:
+    zone = ZoneInfo("America/New_York")
+    opens = [int(datetime(2025, 11, 2, 4, tzinfo=UTC).timestamp()) + 60 * k for k in range(240)]
+    lines = [f"{datetime.fromtimestamp(one, zone):%Y-%m-%d %H:%M},10,11,9,10,1" for one in opens]
+    lines[80:80] = lines[77:80]
+    found = read_bar_file(_file(tmp_path, *lines), "poll:X", daily_return_pct=30.0, zone=zone)
+    assert [one.reason for one in found.rejects] == ["OUT_OF_ORDER", "OUT_OF_ORDER", "DUPLICATE"]
+    assert found.bars.open_ns.tolist() == [one * NS for one in opens]
+
+
 def test_a_time_without_a_zone_is_of_the_one_given() -> None:
     assert time_ns("2024-07-01 09:30", ZoneInfo("America/New_York")) == time_ns("2024-07-01T13:30Z")
 

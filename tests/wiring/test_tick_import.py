@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import resource
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from console.cli import main
@@ -116,6 +119,21 @@ def test_a_share_is_quoted_in_the_account_s_currency(tmp_path: Path) -> None:
     _import(path, tmp_path / "out.tape", "")
     (spec,) = Tape([tmp_path / "out.tape"]).specs
     assert (spec.symbol, spec.quote_currency) == ("poll:AAPL", "USD")
+
+
+def test_the_hour_that_comes_twice_is_read_twice(tmp_path: Path) -> None:
+    zone, first = ZoneInfo("America/New_York"), int(datetime(2025, 11, 2, 4, tzinfo=UTC).timestamp())
+    times = [first + 7 * at for at in range(2000)]
+    path = tmp_path / "ticks.csv"
+    told = [f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M:%S}" for at in times]
+    told[900:902] = told[901:899:-1]  # a service's own times need not rise
+    path.write_text("time,price,size\n" + "".join(f"{time},100,1\n" for time in told))
+    found = import_ticks(
+        path, tmp_path / "a.tape", lambda name: "poll:X", outlier_pct=30.0, default_symbol="X", zone=zone
+    )
+    times[900:902] = times[901:899:-1]
+    rows = np.concatenate(list(ColumnarReader(tmp_path / "a.tape").blocks()))
+    assert found.trades == 2000 and rows["event_ns"].tolist() == [at * 10**9 for at in times]
 
 
 def test_what_fails_half_way_leaves_no_tape(tmp_path: Path) -> None:
