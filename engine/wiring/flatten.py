@@ -23,6 +23,7 @@ WAIT_S = 15.0
 LIMIT_WAIT_S = 2.0
 """The same where a limit bounds the price: what rests then goes on resting."""
 _LOOK_S = 0.02
+ASKED = "flatten asked for"
 _ALL = Decimal(100)
 """Percent."""
 _RECENT = 200
@@ -121,7 +122,7 @@ class Flattening:
         # Also where nothing is held: what is on its way may fill yet.
         entries = {symbol: trading.entries(symbol) for symbol in symbols}
         for symbol in symbols:
-            trading.cancel_entries(symbol)
+            trading.cancel_entries(symbol, ASKED)
         canceled = [identity for ids in entries.values() for identity in ids]
         held = [symbol for symbol in symbols if trading.ledger.quantity(symbol)]
         if not held and not canceled:

@@ -346,11 +346,14 @@ class OrderFlow:
 
     # --- changes ---
 
-    def cancel_entries(self, symbol: str | None = None) -> int:
-        """Cancel what is at work and could open a position (of one symbol, or all); returns how many."""
+    def cancel_entries(self, symbol: str | None = None, why: str = "") -> int:
+        """Cancel what is at work and could open a position (of one symbol, or all); returns how many.
+
+        ``why``: "" where entries are off, or an exit of the symbol is on its way.
+        """
         if not self.work.count(symbol):
             return 0
-        return len(self.cancels.cancel_entries(symbol, _OFF if symbol is None else _EXITING))
+        return len(self.cancels.cancel_entries(symbol, why or (_OFF if symbol is None else _EXITING)))
 
     def _judged(self, verdict: Verdict) -> None:
         """A change."""

@@ -96,7 +96,7 @@ def _close(desk: Desk, instrument: Instrument, salt: str, reason: str) -> str:
     if not position.quantity:
         # What is on its way would open it again.
         entries = trading.entries(symbol)
-        trading.cancel_entries(symbol)
+        trading.cancel_entries(symbol, reason)
         return f"{symbol} is flat" + (f", cancel of {len(entries)} asked for" if entries else "")
     if trading.work.exiting(symbol):
         return f"an exit of {symbol} is at work"

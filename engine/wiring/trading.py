@@ -312,9 +312,9 @@ class Trading:
         """Cancel what cannot wait until the next run; returns their ids."""
         return self._flow.cancels.cancel_unresting(reason)
 
-    def cancel_entries(self, symbol: str | None = None) -> int:
+    def cancel_entries(self, symbol: str | None = None, why: str = "") -> int:
         """Cancel working entry orders (of one symbol, or all); returns how many."""
-        return self._flow.cancel_entries(symbol)
+        return self._flow.cancel_entries(symbol, why)
 
     def entries(self, symbol: str | None = None) -> list[str]:
         """Ids of the orders at work that could open a position (of the symbol)."""

@@ -154,6 +154,7 @@ def test_an_entry_that_rests_is_canceled_where_nothing_is_held(monkeypatch: pyte
     market.tick()
     reply = asyncio.run(_ticking(market, symbol=A))
     assert (reply.ok, reply.text) == (True, f"canceled 1/1; {A} is flat")
+    assert the_order(market).reason == "flatten asked for"
     assert market.desk.trading.flat
 
 
