@@ -1,8 +1,9 @@
 """Credit: what signal sources (strategies and quant modules) earned, as shares of the round trips they began.
 
 A round trip's P&L is divided among the inputs of the blend that opened it, by their contributions towards its
-side: what spoke against it, or was silent, has no part. Where no blend is behind it, it is ``manual``; where
-the blend is not known any more, ``unknown``. The parts of all add up to the round trips' P&L.
+side: what spoke against it, or was silent, has no part. Where no blend is behind it, it is of the strategies
+that it was ordered for, as targets and automations do, else ``manual``; where the blend is not known any
+more, ``unknown``. The parts of all add up to the round trips' P&L.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ BY_HAND: Shares = ((MANUAL, ONE),)
 def shares(inputs: Iterable[BlendInput], side: Side) -> Shares:
     """Whose an opportunity of ``side`` is; ``unknown`` when nothing in it spoke for that side."""
     return tuple((source, Decimal(text)) for source, text in _spoke(inputs, side)) or NOBODY
+
+
+def ordered(names: Iterable[str]) -> Shares:
+    """Whose it is where no blend is behind it; ``names``: whose the order was."""
+    return tuple((name, ONE) for name in names) or BY_HAND
 
 
 def parts(inputs: Iterable[BlendInput], side: Side) -> tuple[tuple[str, float], ...]:

@@ -6,14 +6,14 @@ sources are of the curve that their closed round trips make of the starting cash
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
 from engine.portfolio.books import Books, Pnl
-from engine.portfolio.credit import BY_HAND, NOBODY, Credit, Shares, exposed
+from engine.portfolio.credit import NOBODY, Credit, Shares, exposed, ordered
 from engine.portfolio.curve import DAY_NS, LEAST_DAYS, Curve, Deepest
 from engine.portfolio.exact import ZERO, add, multiply
 from engine.portfolio.performance import Ratios
@@ -116,7 +116,7 @@ class Track:
     def _take(self, trip: RoundTrip) -> None:
         worth = self._books.ledger.balances.rate(trip.currency)
         parts: list[tuple[_Key, Decimal]] = [(("strategy", name), net) for name, net in trip.parts]
-        for name, net in self._credit.apply(trip, self._whose(trip.opportunity_id)):
+        for name, net in self._credit.apply(trip, self._whose(trip.opportunity_id, trip.sources)):
             parts.append((("source", name), net))
         if worth is None:
             return  # it cannot be told what it made of the account
@@ -126,8 +126,8 @@ class Track:
                 curve = self._earned[key] = Curve(self.desk.since_ns, self._start)
             curve.add(trip.closed_ns, curve.last[1] + float(multiply(net, worth)))
 
-    def _whose(self, opportunity: str) -> Shares:
-        return self._known.get(opportunity, NOBODY) if opportunity else BY_HAND
+    def _whose(self, opportunity: str, names: Iterable[str]) -> Shares:
+        return self._known.get(opportunity, NOBODY) if opportunity else ordered(names)
 
     def _look(self, equity: float) -> None:
         books, held = self._books, []
@@ -135,7 +135,8 @@ class Track:
             unit = books.ledger.unit_value(position.symbol)
             if unit is None:
                 return
-            held.append((self._whose(position.opportunity_id), abs(multiply(position.quantity, unit))))
+            whose = self._whose(position.opportunity_id, books.attribution.shares(position.symbol))
+            held.append((whose, abs(multiply(position.quantity, unit))))
         seen: dict[_Key, float] = {("source", name): value for name, value in exposed(held).items()}
         for exposure in books.exposures():
             if exposure.kind in ("total", "strategy") and exposure.gross is not None:

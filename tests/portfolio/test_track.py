@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from engine.events import NS, Purpose
@@ -75,6 +76,22 @@ def test_sources_that_hold_are_exposed() -> None:
     mood = found(track, T0 + 80 * NS)["source", "mood"]
     assert mood.net == D("-0.2")
     assert mood.exposure_pct == pytest.approx(100 / 10_004.5 * 100 / 2), "in one of two looks"
+
+
+def test_what_a_strategy_ordered_without_a_blend_is_its_own_and_not_done_by_hand() -> None:
+    """As the portfolio's targets do: a round trip of its own, one by hand, and a position."""
+    kept = books()
+    track = Track(kept, T0, STEP)
+    trades = (("1", "model"), ("-1", ""), ("1", ""), ("-1", ""), ("1", "model"))
+    for n, (quantity, source) in enumerate(trades):
+        one = fill(n, quantity, str(100 + 10 * (n % 2)), "0.1")
+        request = order(one, *filter(None, [source]))
+        kept.apply(one, msgspec.structs.replace(request, opportunity_id=""))
+    track.update(T0 + 40 * NS)
+    all_of = found(track, T0 + 40 * NS)
+    assert all_of["source", "model"].net == all_of["source", "manual"].net == D("9.8")
+    assert all_of["source", "model"].exposure_pct == all_of["desk", ""].exposure_pct
+    assert all_of["source", "manual"].exposure_pct == 0.0
 
 
 def test_each_round_trip_is_credited_once_however_often_it_is_looked_at() -> None:
