@@ -6,10 +6,8 @@ last digit.
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from functools import cache
 
 import msgspec
@@ -29,6 +27,7 @@ from engine.wiring.backtest_result import result
 from engine.wiring.candle_prints import POLLED
 from engine.wiring.compile import compile_all
 from engine.wiring.desk import Desk
+from engine.wiring.garbage import keep_loaded, seldom_searched
 from engine.wiring.journal_memory import JournalMemory
 from engine.wiring.play import Play
 from engine.wiring.replay_models import ReplayModels
@@ -38,8 +37,6 @@ __all__ = ["Prepared", "prepare", "run"]
 
 _PIECE = 1 << 16
 """Ticks that are played between two looks at how far it is."""
-_GARBAGE = 100_000, 20, 100
-"""Of what a run makes nearly all is free as soon as nobody holds it: cycles are looked for seldom."""
 
 
 def run(
@@ -74,7 +71,7 @@ def run(
     watch(desk, journal)
     models = _models(desk, followed, prepared, note)
     try:
-        with _little_garbage():
+        with seldom_searched():
             began = time.perf_counter()
             _play(desk, prepared, notes, progress)
             seconds = time.perf_counter() - began
@@ -90,16 +87,6 @@ def run(
         detail=detail,
         given=given,
     )
-
-
-@contextlib.contextmanager
-def _little_garbage() -> Iterator[None]:
-    before = gc.get_threshold()
-    gc.set_threshold(*_GARBAGE)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _nobody(record: object) -> None:
@@ -128,12 +115,10 @@ def followed_config(config: Config, prepared: Prepared, given: Collection[str] =
 
 @cache
 def _begin() -> None:
-    """Once in a process: what is loaded by then stays, and no run has it searched for garbage again, which
-    took a fifth of its time."""
+    """Once in a process."""
     compile_all(lambda text: None)
     play_kernel.compile_kernels()
-    gc.collect()
-    gc.freeze()
+    keep_loaded()
 
 
 def _models(

@@ -25,6 +25,7 @@ from engine.strategies.registry import StrategySet
 from engine.wiring.compile import compile_all
 from engine.wiring.decimal_text import money
 from engine.wiring.desk import Desk
+from engine.wiring.garbage import keep_loaded, seldom_searched
 from engine.wiring.replay_models import ReplayModels
 from engine.wiring.signals import Said
 from engine.wiring.sources import adopt
@@ -141,8 +142,9 @@ def run_desk(
         scoring.on_fall = lambda fall: scoring.hold(*models.spare_s())
         scoring.hold(*models.spare_s())
         scoring.set_active(models.active)
+        keep_loaded()
         began = time.perf_counter()
-        with _seldom_interrupted():
+        with _seldom_interrupted(), seldom_searched():
             play(desk)
         seconds = time.perf_counter() - began
         if not store.flush(60.0):
