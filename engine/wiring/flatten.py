@@ -128,6 +128,7 @@ class Flattening:
         if not held and not canceled:
             return Reply(True, f"{patch.symbol or 'the desk'} is flat already")
         limited = patch.type == "limit"
+        whole = [] if limited or percent < _ALL else held
         sent: list[str] = []
         kept: list[str] = []
         filled = {symbol: self._filled(ids) for symbol, ids in entries.items()}
@@ -143,7 +144,7 @@ class Flattening:
             if self._settled():
                 if self._stands():
                     break
-                if all(map(self._over, sent)) and all(map(self._over, canceled)):
+                if all(map(self._over, sent)) and all(map(self._over, canceled)) and not self._beside(whole):
                     came = [symbol for symbol, ids in entries.items() if self._filled(ids) > filled[symbol]]
                     came = [symbol for symbol in came if trading.ledger.quantity(symbol)]
                     if percent < _ALL or not came:
@@ -156,7 +157,7 @@ class Flattening:
                             kept.append(str(error))
             await asyncio.sleep(_LOOK_S)
         if sent or kept:
-            return self._told(sent, kept, canceled, began)
+            return self._told(whole, sent, kept, canceled, began)
         return self._told_of_entries(patch.symbol, symbols, canceled)
 
     def _told_of_entries(self, name: str, symbols: list[str], canceled: list[str]) -> Reply:
@@ -166,8 +167,14 @@ class Flattening:
         held = any(self._trading.ledger.quantity(symbol) for symbol in symbols)
         return Reply(not held, f"{self._canceled(canceled)}; {name} is {'not flat' if held else 'flat'}")
 
-    def _told(self, sent: list[str], kept: list[str], canceled: list[str], began: float) -> Reply:
-        """``kept``: why nothing was sent of some positions."""
+    def _beside(self, symbols: list[str]) -> bool:
+        """Whether exits are at work there that close now."""
+        return any(map(self._trading.work.exiting, symbols))
+
+    def _told(
+        self, whole: list[str], sent: list[str], kept: list[str], canceled: list[str], began: float
+    ) -> Reply:
+        """``whole``: where nothing was to be left. ``kept``: why nothing was sent of some positions."""
         wanted = len(sent) + len(kept)
         orders = [self._trading.blotter.get(identity) for identity in sent]
         filled = [order for order in orders if order is not None and order.state is OrderState.FILLED]
@@ -179,6 +186,10 @@ class Flattening:
             receipt += f", the rest is at work: {self._waits()}"
         elif not all(map(self._over, canceled)):
             receipt += f", entries may fill still: {self._waits()}"
+        elif not kept and self._beside(whole):
+            receipt += f", an exit from before is at work: {self._waits()}"
+        elif left := [symbol for symbol in whole if self._trading.ledger.quantity(symbol)]:
+            receipt += f", NOT FLAT: {', '.join(left)}"
         elif not kept:
             return Reply(True, f"{receipt} in {time.monotonic() - began:.1f} s")
         return Reply(False, "; ".join([receipt, *kept]))

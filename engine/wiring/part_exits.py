@@ -33,19 +33,21 @@ class PartExits:
         """Close ``percent`` of the symbol's position; ``limited``: at the touch on the other side, so that it
         is marketable but bounded. Returns the order's id.
 
-        It is no larger than what resting exits leave. Raises OrderError when there is nothing to close, they
-        cover all of it, there is no quote for a limit, or risk denies it.
+        It is no larger than what other exits leave. Raises OrderError when there is nothing to close, they
+        cover all of it, one is at work and this is not for all at market, there is no quote for a limit, or
+        risk denies it.
         """
         flow, instrument = self._flow, self._instruments.get(symbol)
         if instrument is None:
             raise OrderError(f"the desk has no {symbol}")
-        if flow.work.exiting(symbol):
-            raise OrderError(f"{symbol}: an exit is at work: cancel it first, or wait")
         position = flow.ledger.position(symbol)
-        # All of it at market takes the place of what rests.
+        # All of it at market takes the place of what rests, and closes what exits at work leave.
         replaces = not limited and percent == _ALL
+        at_work = flow.work.closing(symbol)
+        if at_work and not (replaces and at_work < abs(position.quantity)):
+            raise OrderError(f"{symbol}: an exit is at work: cancel it first, or wait")
         resting = [] if replaces else self._beside(symbol)
-        closing = most(resting)
+        closing = at_work + most(resting)
         if resting and closing >= abs(position.quantity):
             which = ", ".join(other.client_order_id for other, _ in resting)
             raise OrderError(f"{symbol}: exits of all of it rest: cancel them first: {which}")

@@ -11,7 +11,7 @@ from engine.api.protocol import Reply
 from engine.api.trading_protocol import FlattenPatch
 from engine.automation.parts import Order
 from engine.errors import OrderError
-from engine.events import NS, Fill, OrderEvent, OrderRequest, OrderState, Purpose, RiskState
+from engine.events import NS, Fill, OrderEvent, OrderRequest, OrderState, Purpose, RiskState, Side
 from engine.execution.gateway import Report
 from engine.wiring import flatten, order_template
 from engine.wiring.flatten import Flattening
@@ -74,6 +74,49 @@ def test_one_symbol_that_cannot_be_closed_now_is_refused() -> None:
     market, _ = two_positions()
     with pytest.raises(OrderError, match="an exit is at work"):
         asked(market, symbol=A, type="limit")
+
+
+def test_a_whole_position_is_closed_beside_an_exit_of_a_part_of_it() -> None:
+    """A broker is slow with a quarter: the other three quarters need not wait."""
+    market, broker = two_positions()
+    desk = market.desk
+    quarter = the_order(market)
+    reply = asked(market, symbol=A)
+    assert not reply.ok and "closed 0/1, the rest is at work" in reply.text
+    rest = the_order(market)
+    assert len(broker.asked) == 2 and rest.request.reduce_only
+    assert rest.quantity + quarter.quantity == desk.trading.ledger.quantity(A)
+    with pytest.raises(OrderError, match="an exit is at work"):
+        asked(market, symbol=A)
+    filled = Fill(
+        *("tx-rest", rest.client_order_id, A, Side.SELL, rest.quantity, Decimal(100), Decimal(0)),
+        *("taker", 100.0, desk.now_ns, "USD"),
+    )
+    desk.trading.take([OrderEvent(rest.client_order_id, A, OrderState.ACCEPTED, "", desk.now_ns), filled])
+    assert desk.trading.ledger.quantity(A) == quarter.quantity
+
+
+def test_who_flattens_hears_of_what_an_exit_from_before_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flatten, "WAIT_S", 5.0)
+    monkeypatch.setattr(flatten, "_LOOK_S", 0.0)
+    market, _ = two_positions()
+    quarter = the_order(market)
+
+    class Answering(Broker):
+        """Fills the rest, and cancels what was there before."""
+
+        def submit(self, request: OrderRequest, now_ns: int) -> list[Report]:
+            identity, before = request.client_order_id, quarter.client_order_id
+            money = (Side.SELL, request.quantity, Decimal(100), Decimal(0), "taker", 100.0, now_ns, "USD")
+            return [
+                OrderEvent(identity, A, OrderState.ACCEPTED, "", now_ns),
+                Fill("tx-rest", identity, A, *money),
+                OrderEvent(before, A, OrderState.CANCELED, "by its venue", now_ns),
+            ]
+
+    market.desk.trading.add_gateway(Answering(), [A])
+    reply = asked(market, symbol=A)
+    assert (reply.ok, reply.text) == (False, f"closed 1/1, NOT FLAT: {A}")
 
 
 @pytest.mark.parametrize("patch", [{"symbol": A}, {}])
