@@ -28,8 +28,8 @@ from engine.portfolio.position import Position, after
 
 class Ledger:
     """Folds fills and funding. Marks value what is open; a position without a mark is valued where it was
-    opened. As long as no other currency was booked, what an order waits for is kept up to date as fills and
-    marks come; else the open positions are counted anew at each."""
+    opened, or where an earlier run did. As long as no other currency was booked, what an order waits for is
+    kept up to date as fills and marks come; else the open positions are counted anew at each."""
 
     def __init__(self, starting_cash: Decimal, currency: str, pegged: Iterable[str] = ()) -> None:
         """``pegged``: quote currencies that count as the account's own ``currency``, one to one."""
@@ -148,13 +148,24 @@ class Ledger:
 
         Raises ValueError, and marks nothing, unless every price is finite and above zero.
         """
-        for symbol, price in prices:
-            if not (price.is_finite() and price > ZERO):
-                raise ValueError(f"{symbol}: a mark must be finite and above zero, not {price}")
+        _check_prices(prices)
         if self._day.unvalued:
             self._value_starts(prices)
         if self._at_fill:
             self._at_fill.difference_update([symbol for symbol, _ in prices])
+        self._take(prices)
+
+    def restore_marks(self, prices: Sequence[tuple[str, Decimal]]) -> None:
+        """Value what is held, and no mark has valued since a restart, as an earlier run did last. It stays
+        ``unvalued`` until a mark does. To be told after ``restore_day``.
+
+        Raises ValueError, and changes nothing, unless every price is finite and above zero.
+        """
+        _check_prices(prices)
+        unvalued = set(self.unvalued())
+        self._take([told for told in prices if told[0] in unvalued])
+
+    def _take(self, prices: Sequence[tuple[str, Decimal]]) -> None:
         if self._foreign:
             self._marks.update(prices)
             self._revalue()
@@ -434,3 +445,9 @@ class Ledger:
                     return None
                 total = add(total, multiply(amount, rate))
         return total
+
+
+def _check_prices(prices: Sequence[tuple[str, Decimal]]) -> None:
+    for symbol, price in prices:
+        if not (price.is_finite() and price > ZERO):
+            raise ValueError(f"{symbol}: a mark must be finite and above zero, not {price}")

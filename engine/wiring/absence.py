@@ -54,6 +54,11 @@ class Absence:
                 told[symbol] = repr(mid)
         return {"ns": self._features.now_ns, "marks": told}
 
+    def marks(self) -> list[tuple[str, Decimal]]:
+        """What the earlier run valued its positions at last."""
+        held = {position.symbol for position in self._trading.ledger.positions()}
+        return [(symbol, Decimal(repr(mark))) for symbol, mark in self._marks.items() if symbol in held]
+
     def _ordered(self) -> dict[str, None]:
         """Symbols that orders are open of, always in the same order: what is said of them is journaled."""
         return dict.fromkeys(order.request.symbol for order in self._trading.blotter.open_orders())
@@ -69,7 +74,7 @@ class Absence:
         if isinstance(marks, Mapping):
             told = held | self._ordered().keys()
             prices = {symbol: _number(mark) for symbol, mark in marks.items() if symbol in told}
-            self._marks = {symbol: price for symbol, price in prices.items() if price > 0}
+            self._marks = {symbol: price for symbol, price in prices.items() if 0.0 < price < math.inf}
         behind = last_ns - now_ns > BEHIND_NS
         said = [f"off for {_span(now_ns - last_ns)}"] if now_ns > last_ns else ["started again"]
         if behind:

@@ -52,12 +52,14 @@ class Kept:
         self._keep(LAST, self._absence.kept())
 
     def take_up(self, settings: Mapping[str, Any]) -> None:
-        """The day's start, the equity's peak, and the best price of each position."""
+        """The day's start, the equity's peak, what positions were worth, and the best price of each."""
         if LEDGER_DAY in settings:
             try:
                 self._trading.ledger.restore_day(msgspec.convert(settings[LEDGER_DAY], DayState))
             except (TickdeskError, ValueError) as error:  # msgspec's errors are ValueErrors
                 log.warning("setting %s is not taken up: %s", LEDGER_DAY, error)
+        # Until they are quoted again: the day's loss is judged before that.
+        self._trading.ledger.restore_marks(self._absence.marks())
         best: dict[str, tuple[int, float]] = {}
         if TRAILING in settings:
             try:

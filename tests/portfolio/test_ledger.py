@@ -235,6 +235,33 @@ class TestRestart:
         assert again.drawdown_pct() == ledger.drawdown_pct()
         assert book(*fills).drawdown_pct() == 0.0  # the fills alone: 10,400 and never below
 
+    def test_what_is_not_priced_yet_is_worth_what_it_was_last(self) -> None:
+        fills = [fill(1, "10", "100"), fill(2, "-10", "50", symbol=ETH)]
+        ledger = book(*fills)
+        ledger.mark_all([(BTC, D(80)), (ETH, D(45))])
+        again = restarted(ledger, *fills)
+        again.restore_marks([(BTC, D(80)), (ETH, D(45)), ("sim:XRP-USD", D(1))])
+        assert again.equity() == ledger.equity() == D(9_850)
+        assert again.day_pnl(T0) == ledger.day_pnl(T0)
+        assert again.drawdown_pct() == ledger.drawdown_pct()
+        assert again.unvalued() == [BTC, ETH] and again.awaits_marks and again.check() == []
+        again.mark(BTC, D(81))
+        again.restore_marks([(BTC, D(1)), (ETH, D(44))])
+        assert again.equity() == D(9_870) and again.unvalued() == [ETH], "what is priced stays so"
+        with pytest.raises(ValueError, match="finite and above zero"):
+            again.restore_marks([(ETH, D(0))])
+
+    def test_what_fell_before_an_overnight_restart_is_no_loss_of_today(self) -> None:
+        bought = fill(1, "10", "100")
+        ledger = book(bought)
+        ledger.mark(BTC, D(85))
+        again = restarted(ledger, bought)
+        again.restore_marks([(BTC, D(85))])
+        again.roll(MIDNIGHT + 7)
+        assert again.day_pnl(MIDNIGHT + 7) == 0
+        again.mark(BTC, D(80))
+        assert (again.equity(), again.day_pnl(MIDNIGHT + 8)) == (D(9_800), D(0))
+
     def test_what_fell_while_the_desk_was_off_overnight_is_no_loss_of_today(self) -> None:
         fills = [fill(1, "10", "100"), fill(2, "10", "50", symbol=ETH)]
         ledger = book(*fills)

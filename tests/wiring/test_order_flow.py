@@ -740,6 +740,21 @@ def test_how_far_prices_moved_meanwhile_is_said_when_they_are_known() -> None:
     assert any(f"while it was off: {A} 100 → 101" in text for text in told), told
 
 
+@pytest.mark.parametrize("mark", ["90", "nonsense", "-1", "inf"])
+def test_a_position_that_no_quote_came_for_is_worth_what_it_was_last(mark: str) -> None:
+    market = opened(Side.BUY)
+    market.tick(seconds=1.0)
+    again = Market()
+    kept = {"desk:last": {"ns": market.desk.now_ns, "marks": {A: mark}}}
+    again.desk.restore(market.bench.journal, market.desk.now_ns, kept)
+    again.desk.take_up(kept)
+    ledger = again.desk.trading.ledger
+    (position,) = ledger.positions()
+    worth = Decimal(mark) if mark == "90" else position.cost / position.quantity
+    assert ledger.unit_value(A) == worth
+    assert ledger.equity() == ledger.cash + worth * position.quantity  # type: ignore[operator]
+
+
 def test_how_far_a_symbol_moved_that_has_only_resting_orders_is_said_too() -> None:
     market = Market(overrides=SLOW)
     resting(market)
