@@ -248,6 +248,15 @@ class Dispatcher:
         if entry is not None:
             entry.place = place
 
+    def withdrawn(self, job: Job) -> str:
+        """What a person did to the automation while the job ran, so that it goes no further; "": nothing."""
+        entry = self.entries.get(job.name)
+        if entry is None:
+            return "removed"
+        if not entry.definition.active:
+            return "switched off"
+        return "changed" if entry.definition.steps != job.definition.steps else ""
+
     def skipped(self, job: Job) -> None:
         """It was recorded before, or may not start: it does not run."""
         self._tally(job).skipped += 1

@@ -251,6 +251,7 @@ class Automations:
             engine=engine,
             ended=self._note_end,
             placed=self._dispatcher.placed,
+            withdrawn=self._dispatcher.withdrawn,
         )
 
     def _new_executor(self, engine: str) -> Executor:

@@ -40,7 +40,8 @@ class _Run:
 
 
 class Runs:
-    """Owns the tasks of runs. ``ended`` hears how each ended; ``placed``, who does the work of which."""
+    """Owns the tasks of runs. ``ended`` hears how each ended; ``placed``, who does the work of which;
+    ``withdrawn`` tells why one must go no further ("": it may)."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Runs:
         engine: str,
         ended: Ended,
         placed: Callable[[Job, str], None],
+        withdrawn: Callable[[Job], str],
     ) -> None:
         self._steps = steps
         self._executor = executor
@@ -58,6 +60,7 @@ class Runs:
         self._engine = engine
         self._ended = ended
         self._placed = placed
+        self._withdrawn = withdrawn
         self._tasks: dict[asyncio.Task[None], _Run] = {}
 
     def start(self) -> None:
@@ -99,6 +102,8 @@ class Runs:
             number = 0
             while number < len(steps):
                 run.number = number
+                if done_to := self._withdrawn(job):
+                    raise AutomationError(f"not done: the automation was {done_to} meanwhile")
                 work = self._work(job, number)
                 if work is None:
                     self._told(job, await self._on_desk(run, number))

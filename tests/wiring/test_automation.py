@@ -402,6 +402,28 @@ async def test_a_hanging_webhook_holds_up_nobody(database: Path) -> None:
             assert running.row("hangs").running == 1 and len(hook.calls) == 1
 
 
+@pytest.mark.parametrize("how", ["removed", "switched off", "changed"])
+async def test_one_that_is_withdrawn_while_it_runs_goes_no_further(database: Path, how: str) -> None:
+    order = {"type": "order", "side": "signal", "notional": 1000}
+    async with serving() as hook:
+        hook.answers = ["hang"]
+        async with Running(database) as running:
+            steps = [hooked(hook, timeout_s=60), order]
+            await running.put("one", *steps)
+            running.signal()
+            await until(lambda: len(hook.calls) == 1)
+            if how == "removed":
+                await running.automations.remove("one", "test")
+            elif how == "switched off":
+                await running.automations.set_active("one", False, "test")
+            else:
+                await running.put("one", steps[0], order | {"notional": 10})
+            hook.hanging.set()
+            (run,) = await running.recorded(1)
+            assert run.error == f"step 2 (order): not done: the automation was {how} meanwhile"
+            assert not running.orders()
+
+
 async def test_on_a_tape_nothing_outside_is_called(database: Path) -> None:
     async with serving() as hook, Running(database, tape=True) as running:
         await running.put("one", hooked(hook), {**NOTIFY, "urls": ["env:UNSET"]})
