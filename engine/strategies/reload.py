@@ -10,7 +10,7 @@ from typing import NamedTuple
 from engine.errors import ConfigError
 from engine.strategies.base import Strategy
 from engine.strategies.entry import Entry
-from engine.strategies.user_files import Source, read_entry_points, read_folder
+from engine.strategies.user_files import Source, is_file_of_users, read_entry_points, read_folder
 from engine.text import clean
 
 log = logging.getLogger("engine.strategies")
@@ -128,7 +128,7 @@ def offers_any(folder: Path | None) -> bool:
     if folder is None:
         return False
     try:
-        return any(path.suffix == ".py" for path in folder.iterdir())
+        return any(map(is_file_of_users, folder.iterdir()))
     except OSError:
         return False
 

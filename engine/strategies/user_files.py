@@ -79,6 +79,11 @@ class Source:
         sys.modules.pop(self.module, None)
 
 
+def is_file_of_users(path: Path) -> bool:
+    """Of its name. Editors and systems keep their own beside it, with a dot before the name."""
+    return path.suffix == ".py" and not path.name.startswith(".")
+
+
 def read_folder(folder: Path, known: dict[str, Source], taken: Collection[str]) -> list[Source]:
     """The folder's ``*.py`` files, sorted by name. A folder that is not there has none.
 
@@ -86,7 +91,7 @@ def read_folder(folder: Path, known: dict[str, Source], taken: Collection[str]) 
     the users' to define. Nothing raises: a source says what is wrong with it.
     """
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix == ".py")
+        paths = sorted(filter(is_file_of_users, folder.iterdir()))
         refusal = None if not paths else user_module.refusal(folder.stat(), folder)
     except FileNotFoundError:
         return []

@@ -110,6 +110,15 @@ def test_files_come_in_sorted_order_after_the_built_in_ones(folder: Path, write:
     assert [s.source for s in hear(strategies, feature_row())] == ["first", "second"]
 
 
+def test_what_editors_keep_beside_a_file_is_no_strategy(folder: Path, write: Write) -> None:
+    write("mine.py")
+    write(".mine.py", name="other")
+    write("._mine.py", "\x00\x05\x16\x07")
+    (folder / ".#mine.py").symlink_to("anna@desk.1234")
+    strategies = StrategySet({}, folder)
+    assert [s.name for s in strategies.states()] == [*STRATEGIES, "mine"]
+
+
 def test_no_folder_is_no_error(folder: Path) -> None:
     assert len(StrategySet({}, folder / "none").states()) == len(STRATEGIES)
     assert StrategySet({}).reload().text == "there is no folder of strategies"
