@@ -28,6 +28,8 @@ INDICATORS: tuple[str, ...] = FLOAT_FIELDS[FLOAT_FIELDS.index("rsi") : FLOAT_FIE
 
 _PRICES = ("open", "high", "low", "close", "volume")
 _TIMES = ("ts", "time", "timestamp", "date", "datetime")
+_ROUNDED = 1e-6
+"""So much of a price may be above the high or below the low: adjusted prices were rounded."""
 _STEP = 100_000
 """Bars between two lines of progress."""
 
@@ -53,12 +55,30 @@ def write_features(
     ``which`` is one of SETS. Returns (bars, columns). Raises BarsError.
     """
     bars = read_bars(source, note)
+    _note_impossible(bars, note)
     if which == "alpha158":
         names, features = NAMES, _alpha158(bars.rows, note)
     else:
         names, features = INDICATORS, _indicators(source, bars, config)
     _write(out, {"names": np.array(names), "features": features, "ts": np.array(bars.times, np.str_)})
     return len(features), len(names)
+
+
+def _note_impossible(bars: Bars, note: Note) -> None:
+    """Said, not refused: which of its values is wrong only the file's owner knows."""
+    open_, high, low, close, volume, vwap = bars.rows.T
+    prices = bars.rows[:, [0, 1, 2, 3, 5]]
+    with np.errstate(invalid="ignore"):  # infinite values are among what is looked for
+        wrong = np.isinf(bars.rows).any(axis=1) | (prices <= 0.0).any(axis=1) | (volume < 0.0)
+        above, below = high * (1.0 + _ROUNDED), low * (1.0 - _ROUNDED)
+        for price in (open_, close, vwap):
+            wrong |= (price > above) | (price < below)
+        wrong |= below > high
+    count = int(wrong.sum())
+    if count:
+        line = bars.lines[int(wrong.argmax())]
+        some = "bar of the file" if count == 1 else "bars of the file"
+        note(f"{count:,} {some} cannot be, the first in line {line}: computed as written")
 
 
 def _alpha158(rows: Floats, note: Note) -> Floats:

@@ -45,6 +45,26 @@ def test_alpha158_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
 
 
+@pytest.mark.parametrize(
+    "bar",
+    ["10,9,8,9,1,9", "10,inf,8,9,1,9", "10,11,8,9,-1,9", "-1,11,-1,9,1,9", "10,11,8,9,1,12", "7,11,8,9,,9"],
+)
+def test_bars_that_cannot_be_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], bar: str) -> None:
+    source, _ = csv_of(tmp_path / "bars.csv")
+    sound = source.read_text()
+    lines = sound.splitlines()
+    # The close is rounded above the high, which is nothing; and what is empty is nobody's fault.
+    lines[30] = f"{lines[30].partition(',')[0]},10,10.1,8,10.1000001,5,"
+    source.write_text("\n".join(lines))
+    arguments = ["features", str(source), "--set", "alpha158", "--out", str(tmp_path / "out.npz")]
+    assert main(arguments) == 0 and capsys.readouterr().err == ""
+    lines[50] = f"{lines[50].partition(',')[0]},{bar}"
+    source.write_text("\n".join(lines))
+    assert main(arguments) == 0
+    told = capsys.readouterr().err
+    assert "1 bar of the file cannot be, the first in line 51: computed as written" in told
+
+
 def test_a_file_longer_than_a_step_is_seamless_and_tells_its_progress(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
