@@ -163,7 +163,10 @@ class Ledger:
         """
         _check_prices(prices)
         unvalued = set(self.unvalued())
-        self._take([told for told in prices if told[0] in unvalued])
+        known = [told for told in prices if told[0] in unvalued]
+        if self._day.unvalued:
+            self._value_starts(known)
+        self._take(known)
 
     def _take(self, prices: Sequence[tuple[str, Decimal]]) -> None:
         if self._foreign:

@@ -262,6 +262,17 @@ class TestRestart:
         again.mark(BTC, D(80))
         assert (again.equity(), again.day_pnl(MIDNIGHT + 8)) == (D(9_800), D(0))
 
+    def test_what_was_won_before_a_day_that_no_state_is_of_raises_its_high_once(self) -> None:
+        bought, later = fill(1, "10", "100"), fill(2, "1", "50", symbol=ETH, ns=MIDNIGHT + 5)
+        ledger = book(bought)
+        ledger.mark(BTC, D(120))
+        again = restarted(ledger, bought, later)  # it ended before what the new day began with was kept
+        again.restore_marks([(BTC, D(120)), (ETH, D(50))])
+        assert (again.day_start_equity, again.day_high_equity) == (D(10_200), D(10_200))
+        again.mark_all([(BTC, D(110)), (ETH, D(50))])
+        assert (again.equity(), again.day_pnl(MIDNIGHT + 6)) == (D(10_100), D(-100))
+        assert again.day_high_equity == D(10_200), "where equity never was nothing can fall from"
+
     def test_what_fell_while_the_desk_was_off_overnight_is_no_loss_of_today(self) -> None:
         fills = [fill(1, "10", "100"), fill(2, "10", "50", symbol=ETH)]
         ledger = book(*fills)
