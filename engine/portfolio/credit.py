@@ -1,20 +1,20 @@
 """Credit: what signal sources (strategies and quant modules) earned, as shares of the round trips they began.
 
 A round trip's P&L is divided among the inputs of the blend that opened it, by their contributions towards its
-side: what spoke against it, or was silent, has no part. Where no blend is behind it, it is of the strategies
-that it was ordered for, as targets and automations do, else ``manual``; where the blend is not known any
-more, ``unknown``. The parts of all add up to the round trips' P&L.
+side: what spoke against it, or was silent, has no part. Where no blend is behind it, as with targets and
+automations, each strategy has what it earned with its share of it, and so has ``manual``; where the blend is
+not known any more, it is ``unknown``'s. The parts of all add up to the round trips' P&L.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, localcontext
 
 import msgspec
 
 from engine.events import BlendInput, Side
-from engine.portfolio.attribution import MANUAL
+from engine.portfolio.attribution import MANUAL, Share
 from engine.portfolio.exact import EXACT, ONE, ZERO, add, multiply, split
 from engine.portfolio.round_trips import RoundTrip, TripTotals
 
@@ -30,9 +30,9 @@ def shares(inputs: Iterable[BlendInput], side: Side) -> Shares:
     return tuple((source, Decimal(text)) for source, text in _spoke(inputs, side)) or NOBODY
 
 
-def ordered(names: Iterable[str]) -> Shares:
-    """Whose it is where no blend is behind it; ``names``: whose the order was."""
-    return tuple((name, ONE) for name in names) or BY_HAND
+def held(shares_of: Mapping[str, Share]) -> Shares:
+    """Whose an open position is where no blend is behind it; ``shares_of``: by source."""
+    return tuple((source, share.quantity.copy_abs()) for source, share in shares_of.items()) or BY_HAND
 
 
 def parts(inputs: Iterable[BlendInput], side: Side) -> tuple[tuple[str, float], ...]:
@@ -67,18 +67,32 @@ class Credit:
         """By source and currency."""
 
     def apply(self, trip: RoundTrip, whose: Shares) -> list[tuple[str, Decimal]]:
-        """A round trip ended; each source's part of its net P&L. Once for each."""
+        """A round trip ended that a blend began; each source's part of its net P&L. Once for each."""
         weights = [weight for _, weight in whose]
+        with localcontext(EXACT):
+            nets = split(trip.net, weights)
+        return self._count(
+            trip, [(source, net) for (source, _), net in zip(whose, nets, strict=True)], weights
+        )
+
+    def apply_held(self, trip: RoundTrip) -> list[tuple[str, Decimal]]:
+        """The same of one that none began. What it traded is divided evenly."""
+        nets = list(trip.parts)
+        return self._count(trip, nets, [ONE] * len(nets))
+
+    def _count(
+        self, trip: RoundTrip, nets: list[tuple[str, Decimal]], weights: Sequence[Decimal]
+    ) -> list[tuple[str, Decimal]]:
         turned = multiply(trip.quantity, add(trip.entry_price, trip.exit_price))
         with localcontext(EXACT):
-            nets, notionals = split(trip.net, weights), split(turned, weights)
-        for (source, _), net, notional in zip(whose, nets, notionals, strict=True):
+            notionals = split(turned, weights)
+        for (source, net), notional in zip(nets, notionals, strict=True):
             credited = self._credited.get((source, trip.currency))
             if credited is None:
                 credited = self._credited[source, trip.currency] = Credited(TripTotals())
             credited.totals.count(net, trip.holding_ns)
             credited.traded = add(credited.traded, notional)
-        return [(source, net) for (source, _), net in zip(whose, nets, strict=True)]
+        return nets
 
     def sources(self) -> list[str]:
         """In the order of their first round trip."""

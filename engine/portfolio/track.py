@@ -6,14 +6,14 @@ sources are of the curve that their closed round trips make of the starting cash
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
 from engine.portfolio.books import Books, Pnl
-from engine.portfolio.credit import NOBODY, Credit, Shares, exposed, ordered
+from engine.portfolio.credit import NOBODY, Credit, Shares, exposed, held
 from engine.portfolio.curve import DAY_NS, LEAST_DAYS, Curve, Deepest
 from engine.portfolio.exact import ZERO, add, multiply
 from engine.portfolio.performance import Ratios
@@ -105,8 +105,8 @@ class Track:
         for trip in pending:
             self._take(trip)
         ledger = self._books.ledger
-        held = {position.opportunity_id for position in ledger.positions()}
-        self._known = {name: whose for name, whose in self._known.items() if name in held}
+        begun = {position.opportunity_id for position in ledger.positions()}
+        self._known = {name: whose for name, whose in self._known.items() if name in begun}
         equity = ledger.equity()
         if equity is not None:
             self.add_equity(now_ns, float(equity))
@@ -116,8 +116,9 @@ class Track:
     def _take(self, trip: RoundTrip) -> None:
         worth = self._books.ledger.balances.rate(trip.currency)
         parts: list[tuple[_Key, Decimal]] = [(("strategy", name), net) for name, net in trip.parts]
-        for name, net in self._credit.apply(trip, self._whose(trip.opportunity_id, trip.sources)):
-            parts.append((("source", name), net))
+        blend = trip.opportunity_id
+        credited = self._credit.apply(trip, self._whose(blend)) if blend else self._credit.apply_held(trip)
+        parts += [(("source", name), net) for name, net in credited]
         if worth is None:
             return  # it cannot be told what it made of the account
         for key, net in parts:
@@ -126,18 +127,19 @@ class Track:
                 curve = self._earned[key] = Curve(self.desk.since_ns, self._start)
             curve.add(trip.closed_ns, curve.last[1] + float(multiply(net, worth)))
 
-    def _whose(self, opportunity: str, names: Iterable[str]) -> Shares:
-        return self._known.get(opportunity, NOBODY) if opportunity else ordered(names)
+    def _whose(self, opportunity: str) -> Shares:
+        return self._known.get(opportunity, NOBODY)
 
     def _look(self, equity: float) -> None:
-        books, held = self._books, []
+        books, open_ = self._books, []
         for position in books.ledger.positions():
             unit = books.ledger.unit_value(position.symbol)
             if unit is None:
                 return
-            whose = self._whose(position.opportunity_id, books.attribution.shares(position.symbol))
-            held.append((whose, abs(multiply(position.quantity, unit))))
-        seen: dict[_Key, float] = {("source", name): value for name, value in exposed(held).items()}
+            blend = position.opportunity_id
+            whose = self._whose(blend) if blend else held(books.attribution.shares(position.symbol))
+            open_.append((whose, abs(multiply(position.quantity, unit))))
+        seen: dict[_Key, float] = {("source", name): value for name, value in exposed(open_).items()}
         for exposure in books.exposures():
             if exposure.kind in ("total", "strategy") and exposure.gross is not None:
                 key: _Key = ("desk" if exposure.kind == "total" else "strategy", exposure.name)

@@ -17,7 +17,7 @@ from engine.errors import OrderError, StoreError
 from engine.events import NS
 from engine.execution.paper import NOT_MODELLED
 from engine.portfolio.books import Books, Pnl
-from engine.portfolio.credit import NOBODY, Credit, ordered, shares
+from engine.portfolio.credit import NOBODY, Credit, shares
 from engine.portfolio.day import LEDGER_DAY, DayState
 from engine.portfolio.exact import ZERO, add, multiply, subtract
 from engine.portfolio.performance import drawdowns_pct
@@ -183,7 +183,7 @@ class _Gathering:
         credit = Credit()
         for trip in trips:
             if not trip.opportunity_id:
-                credit.apply(trip, ordered(trip.sources))
+                credit.apply_held(trip)
                 continue
             found = self._reader.opportunity(trip.opportunity_id)
             credit.apply(trip, NOBODY if found is None else shares(found.blend.inputs, found.side))

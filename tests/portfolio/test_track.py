@@ -94,6 +94,22 @@ def test_what_a_strategy_ordered_without_a_blend_is_its_own_and_not_done_by_hand
     assert all_of["source", "manual"].exposure_pct == 0.0
 
 
+def test_what_a_person_adds_to_a_strategys_position_is_not_lost_by_the_strategy() -> None:
+    kept = books()
+    track = Track(kept, T0, STEP)
+    for n, (quantity, price, source) in enumerate(
+        (("1", "100", "model"), ("99", "200", ""), ("-100", "150", ""))
+    ):
+        one = fill(n, quantity, price)
+        request = order(one, *filter(None, [source]))
+        kept.apply(one, msgspec.structs.replace(request, opportunity_id=""))
+        track.update(T0 + 40 * NS)
+    all_of = found(track, T0 + 40 * NS)
+    assert (all_of["source", "model"].net, all_of["source", "manual"].net) == (D(50), D(-4950))
+    model, manual = all_of["source", "model"].exposure_pct, all_of["source", "manual"].exposure_pct
+    assert model is not None and manual is not None and 0.0 < model < 0.1 * manual
+
+
 def test_each_round_trip_is_credited_once_however_often_it_is_looked_at() -> None:
     kept, track = traded()
     for n in range(5):
