@@ -118,15 +118,18 @@ class Flattening:
         if patch.symbol:
             symbols = [find(desk, patch.symbol).symbol]
         else:
-            symbols = [position.symbol for position in trading.ledger.positions()]
+            opened = [position.symbol for position in trading.ledger.positions()]
+            opening = filter(None, map(trading.work.request, trading.entries()))
+            symbols = list(dict.fromkeys([*opened, *(entry.symbol for entry in opening)]))
         # Also where nothing is held: what is on its way may fill yet.
         entries = {symbol: trading.entries(symbol) for symbol in symbols}
         for symbol in symbols:
             trading.cancel_entries(symbol, ASKED)
         canceled = [identity for ids in entries.values() for identity in ids]
         held = [symbol for symbol in symbols if trading.ledger.quantity(symbol)]
+        name = patch.symbol or "the desk"
         if not held and not canceled:
-            return Reply(True, f"{patch.symbol or 'the desk'} is flat already")
+            return Reply(True, f"{name} is flat already")
         limited = patch.type == "limit"
         whole = [] if limited or percent < _ALL else held
         sent: list[str] = []
@@ -158,7 +161,7 @@ class Flattening:
             await asyncio.sleep(_LOOK_S)
         if sent or kept:
             return self._told(whole, sent, kept, canceled, began)
-        return self._told_of_entries(patch.symbol, symbols, canceled)
+        return self._told_of_entries(name, symbols, canceled)
 
     def _told_of_entries(self, name: str, symbols: list[str], canceled: list[str]) -> Reply:
         """Nothing was held, and entries were at work."""

@@ -187,16 +187,23 @@ def test_an_entry_on_its_way_leaves_no_position_behind(
     assert bool(filled) is ("closed" in reply.text)
 
 
-def test_an_entry_that_rests_is_canceled_where_nothing_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("patch", "name"),
+    [({"symbol": A}, A), ({"type": "limit"}, "the desk"), ({"percent": 50.0}, "the desk")],
+)
+def test_an_entry_that_rests_is_canceled_where_nothing_is_held(
+    patch: dict[str, object], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(flatten, "WAIT_S", 5.0)
+    monkeypatch.setattr(flatten, "LIMIT_WAIT_S", 5.0)
     market = Market()
-    assert asked(market, symbol=A).text == f"{A} is flat already"
+    assert asked(market, **patch).text == f"{name} is flat already"
     (made,) = requests(market.desk, quantity="3", type="limit", price="99")
     instrument = market.desk.instruments.get(A)
     assert instrument is not None and market.desk.trading.submit(made, instrument).approved
     market.tick()
-    reply = asyncio.run(_ticking(market, symbol=A))
-    assert (reply.ok, reply.text) == (True, f"canceled 1/1; {A} is flat")
+    reply = asyncio.run(_ticking(market, **patch))
+    assert (reply.ok, reply.text) == (True, f"canceled 1/1; {name} is flat")
     assert the_order(market).reason == "flatten asked for"
     assert market.desk.trading.flat
 
