@@ -98,11 +98,13 @@ def _close(desk: Desk, instrument: Instrument, salt: str, reason: str) -> str:
         entries = trading.entries(symbol)
         trading.cancel_entries(symbol, reason)
         return f"{symbol} is flat" + (f", cancel of {len(entries)} asked for" if entries else "")
-    if trading.work.exiting(symbol):
-        return f"an exit of {symbol} is at work"
     trading.cancel_entries(symbol)
-    mid = trading.watch.mid(instrument.index)
-    built = OrderBuilder(desk.config.account).exit(position, Purpose.FLATTEN, desk.now_ns, mid, reason=reason)
+    closing = trading.work.closing(symbol)
+    if closing >= abs(position.quantity):
+        return f"an exit of {symbol} is at work"
+    mid, now = trading.watch.mid(instrument.index), desk.now_ns
+    builder = OrderBuilder(desk.config.account)
+    built = builder.exit(position, Purpose.FLATTEN, now, mid, closing=closing, reason=reason)
     own_id = client_order_id(Purpose.FLATTEN, symbol, built.side, 0, salt)
     return _submit(desk, [msgspec.structs.replace(built, client_order_id=own_id)])
 

@@ -231,3 +231,14 @@ def test_an_automation_that_closes_leaves_no_entry_to_open_the_position_again() 
     for _ in range(3):
         market.tick()
     assert market.desk.trading.flat
+
+
+def test_an_automation_that_closes_sends_what_an_exit_at_work_leaves() -> None:
+    market, broker = two_positions()
+    desk, step = market.desk, Order(side="close", symbol=A)
+    quarter = the_order(market)
+    order_template.send(desk, step, None, "run-1", 0, "")
+    rest = the_order(market)
+    assert len(broker.asked) == 2 and rest.request.reduce_only
+    assert rest.quantity + quarter.quantity == desk.trading.ledger.quantity(A)
+    assert order_template.send(desk, step, None, "run-1", 1, "") == f"an exit of {A} is at work"
