@@ -16,6 +16,8 @@
     <prefix>:instruments                  hash  index -> Listed, written with the round that lists it: whoever
                                           comes later begins with these
     <prefix>:simulated                    hash  native symbol -> price: where the simulated markets stand
+    <prefix>:behind                       string  how much of the ticks not all have acknowledged, for the
+                                          market stage's next owner
     <prefix>:topology                     hash  what all workers must agree upon
 
 An entry's id is ``<number>-0``: the round's, of orders and fills the journal's sequence. What is written
@@ -38,6 +40,7 @@ class Keys:
         self.settings = f"{prefix}:settings"
         self.instruments = f"{prefix}:instruments"
         self.simulated = f"{prefix}:simulated"
+        self.behind = f"{prefix}:behind"
         self.topology = f"{prefix}:topology"
         self.workers = f"{prefix}:workers"
 

@@ -45,6 +45,18 @@ class Behind:
             ticks, rounds = ticks + more_ticks, rounds + more_rounds
         self._rounds.append((number, ticks, rounds))
 
+    @property
+    def kept(self) -> str:
+        """For the next owner."""
+        return f"{self.ticks} {self.rounds}"
+
+    def take_up(self, kept: bytes | None, number: int) -> None:
+        """What an earlier owner ``kept``, whose last round was ``number``. Anything else is nothing."""
+        told = (kept or b"").split()
+        if len(told) == 2 and all(map(bytes.isdigit, told)):
+            self.ticks, self.rounds = map(int, told)
+            self._rounds.append((number, self.ticks, self.rounds))
+
     def acknowledged(self, least: Sequence[int | None]) -> None:
         """``least``: up to where each stream that has more is acknowledged; None: by nobody so far."""
         if None in least:

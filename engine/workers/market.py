@@ -89,6 +89,10 @@ class Market:
     async def _work(self, publisher: Publisher) -> None:
         await publisher.opened()
         last = await self._last_round()
+        if last is not None:
+            kept = await self._frame.redis.get(self._keys.behind)
+            self.behind.take_up(kept, publisher.numbers[self._keys.rounds])
+            self._look()
         rounds = self._rounds = await self._begin(publisher, last)
         if self._tape is not None:
             source = self._source = TapeSource(self._tape, rounds, last)
@@ -341,6 +345,7 @@ class Market:
             try:
                 if self._rounds is not None:
                     await list_forgotten(self._frame.redis, self._keys, self._rounds)
+                await self._frame.redis.set(keys.behind, self.behind.kept)
                 trimmed = await trimmer.trim()
             except Exception as error:  # the publisher says that the server is away
                 log.debug("trim: %s", error)
@@ -354,8 +359,11 @@ class Market:
                     if stream in numbers and (one.least or 0) < numbers[stream]
                 ]
             )
-            if self._tape is None:
-                self.behind.look()
+            self._look()
+
+    def _look(self) -> None:
+        if self._tape is None:
+            self.behind.look()
 
     def row(self, row: WorkerRow, seconds: float) -> WorkerRow:
         rounds, publisher = self._rounds, self._publisher

@@ -55,3 +55,25 @@ def test_rounds_without_ticks_are_held_as_well() -> None:
         behind.sent(number, 0)
     behind.look()
     assert behind.held and behind.ticks == 0 and len(behind._rounds) < 10
+
+
+def test_the_next_owner_goes_on_from_what_was_not_read() -> None:
+    former, behind = Behind(TOGETHER), Behind(TOGETHER)
+    for number in range(1, HELD + 3):
+        former.sent(number, TOGETHER)
+    behind.take_up(former.kept.encode(), HELD + 2)
+    behind.look()
+    assert behind.held and (behind.ticks, behind.rounds) == (former.ticks, former.rounds)
+    behind.sent(1 << 40, 1)
+    behind.acknowledged([HELD + 1])
+    assert behind.ticks == former.ticks + 1
+    behind.acknowledged([HELD + 2])
+    behind.look()
+    assert not behind.held and behind.ticks == 1
+
+
+@pytest.mark.parametrize("kept", [None, b"", b"x y", b"1", b"-1 2", "² ³".encode()])
+def test_what_is_no_count_is_nothing(kept: bytes | None) -> None:
+    behind = Behind(TOGETHER)
+    behind.take_up(kept, 1)
+    assert (behind.ticks, behind.rounds) == (0, 0)

@@ -243,6 +243,16 @@ async def test_no_more_is_sent_to_who_reads_nothing_until_it_has_read(server: Se
         sent = await redis.xlen("hold:clean_ticks:rounds")
         await until(lambda: not market.stage._rounds.empty, "what comes meanwhile is kept")  # type: ignore[union-attr]
         assert await redis.xlen("hold:clean_ticks:rounds") == sent
+        async with asyncio.timeout(20):
+            while await redis.get("hold:behind") != behind.kept.encode():
+                await asyncio.sleep(0.01)
+        await market.kill()
+        market = start(Market)
+        assert isinstance(market.stage, Market)
+        behind = market.stage.behind
+        behind.most = 20
+        await until(lambda: market.stage._rounds and market.stage._rounds.waiting, "the next owner keeps it")  # type: ignore[union-attr]
+        assert behind.held and await redis.xlen("hold:clean_ticks:rounds") == sent, "and sends nothing more"
         streams = [
             f"hold:{what}:{shard}" for what in ("clean_ticks", "strategy_signals") for shard in range(SHARDS)
         ]
