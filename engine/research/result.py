@@ -92,7 +92,7 @@ class Trade(msgspec.Struct, frozen=True):
     strategies: tuple[tuple[str, str], ...]
     """Net P&L of each that had a share."""
     sources: tuple[tuple[str, float], ...]
-    """Share of each signal source in the entry's decision; they add up to 1. Empty: by hand."""
+    """Share of each signal source in the entry's decision; they add up to 1. Empty: no blend's."""
     opportunity_id: str = ""
 
 

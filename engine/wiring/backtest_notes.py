@@ -42,7 +42,7 @@ class Notes:
         desk.trading.booking.on_booked = self._booked
 
     def whose(self, trip: RoundTrip) -> tuple[tuple[str, float], ...]:
-        """Sources and their shares of the decision, which add up to 1; none: by hand."""
+        """Sources and their shares of the decision, which add up to 1; none: no blend's."""
         return self._parts.get(trip.opportunity_id, ())
 
     def points(self, now_ns: int) -> Sequence[Record]:

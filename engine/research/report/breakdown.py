@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.portfolio.attribution import MANUAL
 from engine.portfolio.round_trips import TripTotals
 from engine.research.result import Trade
 
@@ -34,12 +33,14 @@ def by_strategy(trades: Sequence[Trade]) -> list[Part]:
 
 
 def by_source(trades: Sequence[Trade]) -> list[Part]:
-    """Divided by contribution to the blend that opened them."""
-    return _parts(
-        (name, Decimal(trade.net) * Decimal(repr(share)), trade)
-        for trade in trades
-        for name, share in (trade.sources or ((MANUAL, 1.0),))
-    )
+    """Divided by contribution to the blend that opened them; where none did, as among the strategies."""
+    return _parts((name, net, trade) for trade in trades for name, net in _credited(trade))
+
+
+def _credited(trade: Trade) -> list[tuple[str, Decimal]]:
+    if trade.sources:
+        return [(name, Decimal(trade.net) * Decimal(repr(share))) for name, share in trade.sources]
+    return [(name, Decimal(net)) for name, net in trade.strategies]
 
 
 def by_purpose(trades: Sequence[Trade]) -> list[Part]:

@@ -39,7 +39,12 @@ def test_parts_add_up() -> None:
         assert sum(part.net for part in parts) == pytest.approx(12.0)
         assert [part.net for part in parts] == sorted((part.net for part in parts), reverse=True)
     assert [(part.name, part.trades) for part in by_strategy(trades)] == [("golden_cross", 2), ("trend", 2)]
-    assert {part.name for part in by_source(trades)} == {"golden_cross", "trend", "manual"}
+    assert {part.name: part.net for part in by_source(trades)} == pytest.approx(
+        {"golden_cross": 12.0, "trend": 4.0 - 4.0}
+    )
+    # Of targets, and what a person added to it.
+    ordered = trade("C", net=3.0, strategies=(("model", "5"), ("manual", "-2")), sources=())
+    assert {part.name: part.net for part in by_source([ordered])} == {"model": 5.0, "manual": -2.0}
 
 
 def test_columns_are_cut_where_they_do_not_fit() -> None:
