@@ -166,7 +166,7 @@ class Automations:
         )
 
     async def set_active(self, name: str, active: bool, who: str) -> str:
-        """Switch one on or off; what runs goes on. Raises UnknownAutomationError, StoreError."""
+        """Switch one on or off; off, what runs goes no further. Raises UnknownAutomationError, StoreError."""
         async with self._changing:
             found = self._known(name)
             if active and name in self._refused:
@@ -175,7 +175,7 @@ class Automations:
         return self._told(who, f"{name} {_switch(active)}")
 
     async def remove(self, name: str, who: str) -> str:
-        """Forget one; what runs goes on. Raises UnknownAutomationError, StoreError."""
+        """Forget one; what runs of it goes no further. Raises UnknownAutomationError, StoreError."""
         async with self._changing:
             self._known(name)
             await self._write(stored.remove(name))
