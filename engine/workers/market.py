@@ -352,13 +352,13 @@ class Market:
                 continue
             assert self._publisher is not None
             numbers = self._publisher.numbers
-            self.behind.acknowledged(
-                [
-                    one.least
-                    for stream, one in trimmed.items()
-                    if stream in numbers and (one.least or 0) < numbers[stream]
-                ]
-            )
+            more = {
+                stream: one.least
+                for stream, one in trimmed.items()
+                if stream in numbers and (one.least or 0) < numbers[stream]
+            }
+            execution = [more[keys.rounds]] if keys.rounds in more else []
+            self.behind.acknowledged(list(more.values()), execution)
             self._look()
 
     def _look(self) -> None:
@@ -374,7 +374,7 @@ class Market:
         trouble = publisher.trouble or self._detail or (self._source.trouble if self._source else "")
         unread = f"{self.behind.ticks} ticks are not acknowledged" if self.behind.ticks else ""
         if self.behind.held:
-            trouble, unread = f"holds ticks back: {unread}", ""
+            trouble, unread = f"holds ticks back: execution has not read {self.behind.by_execution.ticks}", ""
         return msgspec.structs.replace(
             row,
             epochs={**row.epochs, STAGE: self._lease.epoch},
