@@ -119,7 +119,7 @@ def test_a_stalled_terminal_stalls_nothing_else(state_dir: Path) -> None:
 
         # One bar a second and symbol, whoever watches.
         assert stalled.bars_per_s == pytest.approx(8.0, rel=0.35)
-        assert stalled.bars_per_s / read.bars_per_s == pytest.approx(1.0, abs=0.35)
+        assert stalled.bars_per_s / read.bars_per_s > 0.65
         assert stalled.ticks_per_s > 0.2 * read.ticks_per_s > 0
         assert stalled.slowest_answer_s < max(1.0, 5 * read.slowest_answer_s)
         for progress in (read, stalled):
