@@ -194,6 +194,23 @@ def test_prices_stay_sane_for_long() -> None:
     assert regimes == set(Regime)
 
 
+@pytest.mark.parametrize("seed", [1, 9])
+def test_a_market_that_goes_on_opens_where_it_stood(seed: int) -> None:
+    """However far a burst has left it from its anchor: stops of positions that are held are near."""
+    symbols, live_ns = SYMBOLS[:4], START_NS + 300 * NS
+    stood = {name: listing(name).anchor_ticks * float(listing(name).tick_size) for name in symbols}
+    stood = {name: price * (1.05 if at % 2 else 0.95) for at, (name, price) in enumerate(stood.items())}
+    venue = SimulatedVenue(symbols, seed=seed, start_ns=START_NS, live_ns=live_ns, prices=stood)
+    mids: dict[str, list[float]] = defaultdict(list)
+    for event in venue.advance(live_ns):
+        if isinstance(event, Quote):
+            mids[event.symbol.partition(":")[2]].append((event.bid + event.ask) / 2)
+    for name, price in stood.items():
+        assert mids[name][0] == pytest.approx(price, rel=1e-3)
+        assert mids[name][-1] == pytest.approx(price, rel=1e-3)
+        assert max(mids[name]) > 1.002 * min(mids[name]), "its history is none of a market that stands still"
+
+
 def test_order_flow_leads_the_price() -> None:
     """Signed volume of one second correlates with the mid's change over the next two."""
     events = stream(600, seed=11, symbols=("ETH-USD", "SOL-USD", "DOT-USD"))

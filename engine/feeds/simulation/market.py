@@ -18,6 +18,8 @@ _MARKET_NOTIONAL = 2_500.0
 """Mean size of a market order in calm, quote currency."""
 _ANCHOR_RATE = math.log(2) / 600
 """Pull of the fair value to its anchor, per second: half of a deviation is gone in ten minutes."""
+_BACK_S = 0.5
+"""A market that goes on is led back to where it stood until somebody looks, at the end within so long."""
 _LEVEL_RATE = 1 / 30
 """Pull to the calm's own level, per second: what mean reversion lives on."""
 _LAG_S = 1.5
@@ -59,9 +61,10 @@ class SimulatedMarket:
         next_burst: Callable[[], ScheduledBurst],
         start_price: float | None = None,
         depth_levels: int = 0,
-        depth_from_ns: int = 0,
+        live_ns: int = 0,
     ) -> None:
-        """``depth_levels``: of the snapshots that are published from ``depth_from_ns`` on; 0: none."""
+        """``start_price``: where the market stood in an earlier run, and stands at ``live_ns`` again.
+        ``depth_levels``: of the snapshots that are published from ``live_ns`` on; 0: none."""
         self.regime = Regime.CALM
         self.book = Book()
         self._symbol = symbol
@@ -77,11 +80,13 @@ class SimulatedMarket:
         self._ns = start_ns
         self._trade_id = 0
         self._depth_levels = depth_levels
-        self._depth_ns = depth_from_ns if depth_levels else _NEVER
+        self._depth_ns = live_ns if depth_levels else _NEVER
         """When the next snapshot may be published."""
         self._deviation = random.gauss(0.0, 0.01)
         if start_price is not None:
             self._deviation = math.log(start_price / (listing.anchor_ticks * float(listing.tick_size)))
+        self._stood = self._deviation
+        self._back_ns = start_ns if start_price is None else live_ns
         self._level = self._deviation
         self._pressure = 0.0
         self._lagged = 0.0
@@ -149,7 +154,11 @@ class SimulatedMarket:
             self._pressure += -self._pressure * min(_RIPPLE_RATE * dt, 1.0) + noise(0.0, ripple)
             self._pressure = max(-0.9, min(0.9, self._pressure))
         self._lagged += (self._pressure - self._lagged) * min(dt / _LAG_S, 1.0)
-        drift = self._lagged * character.drift - self._deviation * _ANCHOR_RATE
+        drift = self._lagged * character.drift
+        if ns < self._back_ns:
+            drift -= (self._deviation - self._stood) / max((self._back_ns - ns) / NS, _BACK_S)
+        else:
+            drift -= self._deviation * _ANCHOR_RATE
         if self.regime is Regime.CALM:
             drift -= (self._deviation - self._level) * _LEVEL_RATE
         elif self._burst is not None:

@@ -24,7 +24,8 @@ _by_time = attrgetter("event_ns")
 class SimulatedVenue:
     """Limit-order-book markets for ``symbols`` (native names: ``BTC-USD``; events carry ``sim:BTC-USD``).
 
-    ``prices`` (native name -> price) says where markets start that should go on from an earlier run.
+    ``prices`` (native name -> price) says where markets stood that should go on from an earlier run: they
+    start there, and are there again at ``live_ns``.
 
     The stream is a function of these arguments alone: not of how ``advance`` is called,
     nor of the process it runs in. ``live_ns`` (default: ``start_ns``) is when somebody starts to look: the
