@@ -25,6 +25,6 @@ class BusConfig(Section, frozen=True):
     wait_ms: Annotated[float, Meta(ge=1, le=60_000)] = 250.0
     """Live, prices wait no longer for the strategies of a worker: stops must be watched."""
     most_behind: Annotated[int, Meta(ge=10_000, le=100_000_000)] = 2_000_000
-    """Ticks on the bus that not all have read. A tape waits there; live, four times as many are the most."""
+    """Ticks on the bus that not all have read. A tape waits there; live, see ``engine/workers/behind.py``."""
     need_aof: bool = True
     """A server that keeps nothing on disk is refused."""

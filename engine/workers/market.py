@@ -7,6 +7,7 @@ busy.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -345,7 +346,6 @@ class Market:
             try:
                 if self._rounds is not None:
                     await list_forgotten(self._frame.redis, self._keys, self._rounds)
-                await self._frame.redis.set(keys.behind, self.behind.kept)
                 trimmed = await trimmer.trim()
             except Exception as error:  # the publisher says that the server is away
                 log.debug("trim: %s", error)
@@ -357,12 +357,15 @@ class Market:
                 for stream, one in trimmed.items()
                 if stream in numbers and (one.least or 0) < numbers[stream]
             }
-            execution = [more[keys.rounds]] if keys.rounds in more else []
-            self.behind.acknowledged(list(more.values()), execution)
+            executed = [least for stream, least in more.items() if stream == keys.rounds]
+            self.behind.acknowledged(list(more.values()), executed)
             self._look()
+            # By itself: a full server refuses it, and must be trimmed all the same.
+            with contextlib.suppress(Exception):
+                await self._frame.redis.set(keys.behind, self.behind.kept)
 
     def _look(self) -> None:
-        if self._tape is None:
+        if self._tape is None:  # that waits by itself
             self.behind.look()
 
     def row(self, row: WorkerRow, seconds: float) -> WorkerRow:
@@ -374,7 +377,7 @@ class Market:
         trouble = publisher.trouble or self._detail or (self._source.trouble if self._source else "")
         unread = f"{self.behind.ticks} ticks are not acknowledged" if self.behind.ticks else ""
         if self.behind.held:
-            trouble, unread = f"holds ticks back: execution has not read {self.behind.by_execution.ticks}", ""
+            trouble = f"holds ticks back: execution has not read {self.behind.by_execution.ticks}"
         return msgspec.structs.replace(
             row,
             epochs={**row.epochs, STAGE: self._lease.epoch},
