@@ -17,7 +17,7 @@ from console.screens.market import MarketScreen
 from console.view import DeskView
 from engine.api.market_protocol import Watch
 from widgets.market.pane import MarketPane
-from widgets.market.surroundings import surroundings
+from widgets.market.surroundings import Surroundings, surroundings
 
 INTERVALS_S = (5, 15, 60, 300, 900, 3600, 14_400, 86_400)
 """Bars of the chart besides the desk's own: those that are made up of them."""
@@ -32,7 +32,6 @@ class MarketApp(LayoutsApp):
     """The symbol selected last; "": none."""
     chart_interval_s = 0
     """Of the chart's bars; 0: the desk's own."""
-    _held = False
     _own_interval_s = 0
     """Of the desk's bars; 0: not told yet."""
     _watched = Watch()
@@ -44,6 +43,7 @@ class MarketApp(LayoutsApp):
 
     def begin_with_desk(self) -> None:
         super().begin_with_desk()
+        self.desk.thaw()
         if self._told is not None and self._said.symbol:
             self._say_no_more(self._told)
         self._watched = self._said = Watch()
@@ -71,13 +71,14 @@ class MarketApp(LayoutsApp):
 
     def follow_market(self) -> None:
         """Before the desk is painted: watch what is selected, and tell the panes what stands around it."""
-        frozen, view = self.desk.frozen, self.view
+        frozen, view, shown = self.desk.frozen, self.view, self.desk.shown
         if not frozen:
             self._follow()
-        elif not self._held:
+        else:
             for pane in self.market_panes():
-                pane.hold(view.market)
-        self._held = frozen
+                if pane.chart.detail is not shown.market or not pane.around.symbol:
+                    pane.around = self._around(shown)
+                    pane.show(shown.market, shown.now_ns, faded=shown.is_past, frozen=True)
         for screen in self._market_screens():
             said = past_words(view) or ("FROZEN · the desk goes on behind it" if frozen else "")
             screen.tell(said, self.desk.status_view)
@@ -96,11 +97,13 @@ class MarketApp(LayoutsApp):
         if view.market.frame is not None and not self._watched.interval_s:
             self._own_interval_s = view.market.interval_s
         if panes:
-            around = surroundings(
-                symbol, view.ticks.get(symbol), view.positions.get(symbol), view.orders.values()
-            )
+            around = self._around(view)
             for pane in panes:
                 pane.around = around
+
+    def _around(self, view: DeskView) -> Surroundings:
+        symbol = self.market_symbol
+        return surroundings(symbol, view.ticks.get(symbol), view.positions.get(symbol), view.orders.values())
 
     def _select(self) -> None:
         """Of the row that is selected, or was, in the table that was left for another pane."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -141,6 +142,16 @@ class DeskView:
             self.risk_changes += 1  # one may be among them
             text = "the line was away too long, some alerts were missed: see Orders (4) and the log (6)"
             self.alerts.append(Alert(level="warning", source="link", text=text, ns=self.now_ns))
+
+    def still(self) -> DeskView:
+        """As it is now: what comes later does not change it, and nothing in it ages."""
+        at, other = self._clock(), copy.copy(self)
+        other._clock = lambda: at
+        for name, value in vars(self).items():
+            if isinstance(value, (dict, deque)):
+                setattr(other, name, copy.copy(value))
+        other.market = self.market.copy()
+        return other
 
     def set_link(self, state: LinkState, detail: str) -> None:
         self.link, self.link_detail, self.changed = state, detail, True

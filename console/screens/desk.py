@@ -48,7 +48,8 @@ class DeskScreen(ActivePaneScreen, inherit_bindings=False):
         """``stale_s``: see ``StatusView``; ``flash``: see ``DeskPanes``."""
         super().__init__(id="desk")
         self.view = view
-        self.frozen = False
+        self._still: DeskView | None = None
+        """What the panes show while the display is frozen; None: it is not."""
         self.zoomed = False
         self.hidden: frozenset[int] = frozenset()
         """Panes that a person does not want to see."""
@@ -116,6 +117,15 @@ class DeskScreen(ActivePaneScreen, inherit_bindings=False):
             self.set_focus(self.grid)  # the pane that had it may be hidden now
 
     @property
+    def frozen(self) -> bool:
+        return self._still is not None
+
+    @property
+    def shown(self) -> DeskView:
+        """What the panes are drawn from: frozen, all of them are of one moment, whichever is looked at."""
+        return self._still or self.view
+
+    @property
     def layout_name(self) -> str:
         return next((name for name in LAYOUTS if self.has_class(name)), "-wide")
 
@@ -149,12 +159,12 @@ class DeskScreen(ActivePaneScreen, inherit_bindings=False):
         lines = self.status_bar.show(self.status_view)
         self._paint_banner()
         self._paint_keys()
-        if self.frozen:
+        if self.frozen and not force:
             return lines
         mode = self.ticks.mode
         lines += self._paint_panes()
         if self.tabs.display:
-            lines += self.tabs.show(self.active, self._panes.counts(view))
+            lines += self.tabs.show(self.active, self._panes.counts(self.shown))
         for number, pane in enumerate(self.panes, 1):
             if left_out(part_of(pane)):
                 self.entitle(number)  # its counts change
@@ -227,20 +237,22 @@ class DeskScreen(ActivePaneScreen, inherit_bindings=False):
         self.entitle(self.active)
         self._mark_active()
         self._paint_keys()
-        if not self.frozen:
-            for pane in self._panes.numbers:
-                if pane.display and (pane not in before or pane is self.logs):
-                    self._paint_panes(pane)
-            if self.tabs.display:
-                self.tabs.show(self.active, self._panes.counts(self.view))
+        for pane in self._panes.numbers:
+            if pane.display and (pane not in before or pane is self.logs):
+                self._paint_panes(pane)
+        if self.tabs.display:
+            self.tabs.show(self.active, self._panes.counts(self.shown))
 
     def paint_pane(self, pane: Widget) -> None:
-        if not self.frozen and self.is_mounted:
+        if self.is_mounted:
             self._paint_panes(pane)
 
     def _paint_panes(self, only: Widget | None = None) -> int:
         """``only``: one of them; None: all that are seen."""
-        return self._panes.paint(self.view, lost=self.view.is_past, watchlist=self.watchlist, only=only)
+        view = self.shown
+        return self._panes.paint(
+            view, lost=view.is_past, frozen=self.frozen, watchlist=self.watchlist, only=only
+        )
 
     def _coaches(self) -> list[Coach]:
         return [child for child in self.children if isinstance(child, Coach)]
@@ -333,8 +345,12 @@ class DeskScreen(ActivePaneScreen, inherit_bindings=False):
         self.paint(force=True)
 
     def action_freeze(self) -> None:
-        self.frozen = not self.frozen
+        self._still = None if self.frozen else self.view.still()
         self.paint(force=True)
+
+    def thaw(self) -> None:
+        """What it shows is of a desk that is not shown any more."""
+        self._still = None
 
     def action_close_inner(self) -> None:
         """Esc: the innermost thing that can be closed."""

@@ -93,10 +93,16 @@ class DeskPanes:
         )
 
     def paint(
-        self, view: DeskView, *, lost: bool, watchlist: Watchlist | None, only: Widget | None = None
+        self,
+        view: DeskView,
+        *,
+        lost: bool,
+        watchlist: Watchlist | None,
+        frozen: bool = False,
+        only: Widget | None = None,
     ) -> int:
         """Draw what changed; ``lost``: it is of the past; ``watchlist``: of the ticks, None for all;
-        ``only``: of this pane.
+        ``frozen``: no more is asked for; ``only``: of this pane.
 
         Returns the number of lines.
         """
@@ -128,7 +134,7 @@ class DeskPanes:
         if seen(self.logs):
             lines += self.logs.show(view.logs.values(), now)
         if seen(self.market):
-            lines += self.market.show(view.market, now, faded=lost)
+            lines += self.market.show(view.market, now, faded=lost, frozen=frozen)
         if seen(self.desk):
             lines += self._paint_desk(view, lost)
         if seen(self.funnel) and view.status is not None:

@@ -124,20 +124,14 @@ class MarketPane(FramedPane):
         for number, part in enumerate(self.grids):
             part.display = self.beside or number == self.tab
 
-    def show(self, detail: MarketDetail, now_ns: int, *, faded: bool = False) -> int:
-        """Draw what changed. Returns the number of lines."""
+    def show(self, detail: MarketDetail, now_ns: int, *, faded: bool = False, frozen: bool = False) -> int:
+        """Draw what changed; ``frozen``: what is not known is not asked for. Returns the number of lines."""
         self._facts = facts(detail, self.around, past=faded)
         lines = self._entitle()
         for part in self.grids:
-            part.faded = faded
+            part.faded, part.frozen = faded, frozen
             lines += part.show(detail, self.around, now_ns)
         return lines
-
-    def hold(self, detail: MarketDetail) -> None:
-        """Stay with ``detail`` as it is now, whatever becomes of it, until ``show``."""
-        held = detail.copy()
-        for part in self.grids:
-            part.detail = held
 
     def _entitle(self) -> int:
         entitle(self, f"{self.number} {self.title}" if self.number else self.title)

@@ -30,6 +30,8 @@ class MarketPart(FixedLines, can_focus=True, inherit_bindings=False):
         self.now_ns = 0
         self.faded = False
         """Draw everything as stale (the link is away)."""
+        self.frozen = False
+        """What is not known is not asked for."""
         self.scrolled = 0
         self._shown = ("", 0)
 
@@ -50,6 +52,8 @@ class MarketPart(FixedLines, can_focus=True, inherit_bindings=False):
             said = "no symbol is selected: 1, then j and k"
         elif self.detail.frame is None or self.detail.symbol != wanted:
             said = f"asking for {clean(wanted, 40)}…"
+            if self.frozen:
+                said = f"{clean(wanted, 40)} was not in sight before the freeze"
         elif not self.detail.frame.known:
             said = f"not known to the desk: {clean(wanted, 40)}"
         else:
