@@ -4,8 +4,9 @@ exact frame. Read to events by the venue's decoder, or to packed ticks by its sc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from engine.events import Malformed, MarketEvent
 from engine.feeds.base import BOOK_LEVELS
+from engine.feeds.contract import Contract
 from engine.feeds.decoder import VenueDecoder
 from engine.feeds.registry import VENUES
 from engine.feeds.side_by_side import SideBySide
@@ -80,22 +82,25 @@ class Capture:
         *,
         book_levels: int = BOOK_LEVELS,
         side_by_side: bool = False,
+        contracts: Mapping[str, Contract] = MappingProxyType({}),
     ) -> None:
         """``book_levels`` a side of each book are published, 0: books are passed over, which is faster.
-        ``side_by_side``: its rows tell connections apart, which may overlap."""
+        ``side_by_side``: its rows tell connections apart, which may overlap. ``contracts``: what they are,
+        by native symbol; sizes of others stay as the venue counts."""
         self._venue = venue
         self._entry = VENUES[venue]
         self._book_levels = book_levels
         self._tally = tally
         self._last_ns = first_ns
         self._side_by_side = side_by_side
+        self._contracts = contracts
 
     def batches(self, chunks: Iterable[bytes], size: int) -> Iterator[list[MarketEvent]]:
         """Lists of about ``size`` events."""
         if self._side_by_side:
             yield from self._connections(chunks, size)
             return
-        decoder = self._entry.tape_decoder(self._book_levels)
+        decoder = self._decoder()
         batch: list[MarketEvent] = []
         for chunk in chunks:
             for row in self._rows(chunk):
@@ -108,7 +113,7 @@ class Capture:
             yield batch
 
     def _connections(self, chunks: Iterable[bytes], size: int) -> Iterator[list[MarketEvent]]:
-        connections = SideBySide(lambda: self._entry.tape_decoder(self._book_levels))
+        connections = SideBySide(self._decoder)
         batch: list[MarketEvent] = []
         for chunk in chunks:
             for row in self._rows(chunk):
@@ -128,6 +133,9 @@ class Capture:
             self._tally.undecodable += connections.take_malformed()
         if batch:
             yield batch
+
+    def _decoder(self) -> VenueDecoder:
+        return self._entry.tape_decoder(self._book_levels, self._contracts)
 
     def _native(self, row: Row) -> str:
         """Whose book a REST reply is; "" when it is none."""

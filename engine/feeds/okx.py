@@ -10,7 +10,8 @@ Protocol: https://www.okx.com/docs-v5/en/#order-book-trading-market-data.
   rise by one per trade, so a message that is missing shows; REST tells the single trades. The first message
   after a subscription may be a trade of long ago: it is marked as backfilled.
 - Sizes of spot are base units. Those of swaps and futures are contracts: told in base units as soon as the
-  venue's instruments are known, and in contracts before, and on a tape. The books keep contracts.
+  venue's instruments are known (of a capture: told at its head), and in contracts before. The books keep
+  contracts.
 """
 
 from __future__ import annotations

@@ -118,6 +118,18 @@ def read_instruments(body: str | bytes) -> list[InstrumentSpec]:
     return list(_specs(entry for entry in _instruments(_data(body)) if kind(entry.instId)))
 
 
+def read_contracts(body: str | bytes) -> dict[str, Contract]:
+    """What one contract is of each swap and future of such a reply. Raises ValueError when it is none."""
+    return dict(_contracts(_instruments(_data(body))))
+
+
+def _contracts(entries: Iterable[_Instrument]) -> Iterator[tuple[str, Contract]]:
+    for entry in entries:
+        value = float(_decimal(entry.ctVal) * (_decimal(entry.ctMult) or 1))
+        if kind(entry.instId) != "SPOT" and value > 0:
+            yield entry.instId, Contract(value, entry.ctType == "inverse")
+
+
 class Okx(NativeVenue):
     """The venue: trades, best bid and offer, books."""
 
@@ -179,10 +191,7 @@ class Okx(NativeVenue):
 
     def learn(self, body: bytes) -> None:
         entries = [entry for entry in _instruments(_data(body)) if entry.instId in self.natives]
-        for entry in entries:
-            value = float(_decimal(entry.ctVal) * (_decimal(entry.ctMult) or 1))
-            if kind(entry.instId) != "SPOT" and value > 0:
-                self._contracts[entry.instId] = Contract(value, entry.ctType == "inverse")
+        self._contracts.update(_contracts(entries))
         self._learned += _specs(entries)
 
     def instruments_request(self) -> Request:

@@ -17,6 +17,7 @@ from engine.feeds.columnar import ColumnarWriter
 from engine.feeds.frame_tape import FrameWriter
 from engine.feeds.news import Placed
 from engine.feeds.packing import Ticks
+from engine.feeds.registry import tells_instruments
 from engine.feeds.tap import Frame
 from engine.feeds.tape_files import Files
 
@@ -90,10 +91,16 @@ class TickTape:
 
 
 class FrameTape:
-    """Frames of one venue to captures; used on the recorder's thread alone, but for ``size``."""
+    """Frames of one venue to captures; used on the recorder's thread alone, but for ``size``.
 
-    def __init__(self, files: Files) -> None:
+    Each file can be read without the one before it: it begins with what the venue told of its instruments.
+    """
+
+    def __init__(self, files: Files, venue: str) -> None:
         self._files = files
+        self._venue = venue
+        self._told: dict[str, Frame] = {}
+        """The newest of these replies, by address."""
         self._writer: FrameWriter | None = None
         self._before = 0
 
@@ -110,6 +117,11 @@ class FrameTape:
             self.close()
         if self._writer is None:
             self._writer = FrameWriter(self._files.next(now_ns))
+            if self._told:
+                self._writer.write([told._replace(t=frames[0].t) for told in self._told.values()])
+        for frame in frames:
+            if tells_instruments(self._venue, frame):
+                self._told[frame.url] = frame
         self._writer.write(frames)
 
     def close(self) -> None:

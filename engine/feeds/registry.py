@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.config import FeedConfig
@@ -25,6 +25,7 @@ from engine.feeds import (
 from engine.feeds.base import Feed, InstrumentSpec
 from engine.feeds.binance_book import depth_native
 from engine.feeds.binance_scan import BinanceScanner
+from engine.feeds.contract import Contract
 from engine.feeds.decoder import VenueDecoder
 from engine.feeds.joined import JoinedFeed
 from engine.feeds.pace import Pace
@@ -32,7 +33,8 @@ from engine.feeds.venue import Scanner, Venue
 from engine.text import clean
 
 if TYPE_CHECKING:
-    from engine.feeds.tap import Tap
+    from engine.feeds.capture import Row
+    from engine.feeds.tap import Frame, Tap
 
 
 class VenueEntry(NamedTuple):
@@ -58,12 +60,18 @@ class VenueEntry(NamedTuple):
     """A connection each, for a venue that does not tell everything on one."""
     has_books: bool = True
 
-    def tape_decoder(self, book_levels: int) -> VenueDecoder:
-        """Of whatever symbols, publishing so many levels of each book; 0: books are passed over."""
-        return self.decoder(book_levels=book_levels) if self.has_books else self.decoder()
-
     frame_mark: str = ""
     """What its socket frames contain besides, where another venue's begin alike."""
+    read_contracts: Callable[[str], dict[str, Contract]] | None = None
+    """What contracts are, by native symbol, of its instruments reply, where it counts in them."""
+
+    def tape_decoder(self, book_levels: int, contracts: Mapping[str, Contract]) -> VenueDecoder:
+        """Of whatever symbols, publishing so many levels of each book; 0: books are passed over."""
+        if not self.has_books:
+            return self.decoder()
+        if self.read_contracts is None:
+            return self.decoder(book_levels=book_levels)
+        return self.decoder(book_levels=book_levels, contracts=contracts)
 
 
 VENUES: dict[str, VenueEntry] = {
@@ -147,6 +155,7 @@ VENUES: dict[str, VenueEntry] = {
         "/instruments",
         ('{"arg":{', '{"event":"'),
         parts=okx_rest.parts,
+        read_contracts=okx_rest.read_contracts,
     ),
 }
 
@@ -160,6 +169,13 @@ def ids_rise(venue: str) -> bool:
     Not where that is not known: ids only tell trades apart then."""
     entry = VENUES.get(venue)
     return entry is not None and bool(getattr(entry.venue, "consecutive_ids", False))
+
+
+def tells_instruments(venue: str, frame: Frame | Row) -> bool:
+    """Whether it is the venue's answer of what its instruments are."""
+    entry = VENUES.get(venue)
+    path = frame.url.partition("?")[0].rstrip("/")
+    return frame.ch == "http" and entry is not None and path.endswith(entry.instruments_path)
 
 
 def open_feed(

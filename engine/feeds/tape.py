@@ -21,6 +21,7 @@ from engine.events import MarketEvent, Quote, Trade
 from engine.feeds.base import InstrumentSpec
 from engine.feeds.capture import Ticks
 from engine.feeds.columnar import MAGIC, ColumnarReader
+from engine.feeds.contract import Contract
 from engine.feeds.news import Placed
 from engine.feeds.read_ahead import read_ahead
 from engine.feeds.registry import VENUES
@@ -61,6 +62,7 @@ class Tape:
         """The venue that was given; None: found out, file by file."""
         self._readers = _in_order([ColumnarReader(path) for path in columnar])
         self._files = [] if columnar else [TextTape(path, venue, book_levels) for path in paths]
+        _share_contracts(self._files)
         names = {file.venue for file in self._files} or {"tape"}
         self.venue: str = "+".join(sorted(names))
         """The venue decoded; "tape" for normalised and columnar ones; "a+b" when captures of several are
@@ -137,6 +139,16 @@ class Tape:
                 batch = []
         if batch:
             yield batch
+
+
+def _share_contracts(files: Sequence[TextTape]) -> None:
+    """What one capture of a venue tells of its contracts is true of the others: only a session's first may
+    tell any."""
+    told: dict[str, dict[str, Contract]] = {}
+    for file in files:
+        told[file.venue] = told.get(file.venue, {}) | file.contracts
+    for file in files:
+        file.contracts = told[file.venue] | file.contracts
 
 
 def _is_columnar(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,9 +13,10 @@ from engine.errors import TapeError
 from engine.events import Malformed, MarketEvent
 from engine.feeds.base import BOOK_LEVELS, InstrumentSpec
 from engine.feeds.capture import Capture, Row, Tally, Ticks, excerpt, read_row
+from engine.feeds.contract import Contract
 from engine.feeds.lines import LineChunks
 from engine.feeds.normalised import NormalisedDecoder, symbol_of
-from engine.feeds.registry import VENUES
+from engine.feeds.registry import VENUES, tells_instruments
 from engine.text import clean
 
 _HEAD_LINES = 64
@@ -28,6 +30,8 @@ class TextTape:
         self._path = path
         self.tally = Tally()
         self.specs: list[InstrumentSpec] = []
+        self.contracts: dict[str, Contract] = {}
+        """What the instruments replies at its head tell; what other files of the tape do may be added."""
         head = self._head()
         rows = [row for row in map(read_row, head) if row is not None]
         self._capture = bool(rows)
@@ -36,7 +40,7 @@ class TextTape:
             self._side_by_side = any(row.conn for row in rows)
             self._book_levels = book_levels.get(self.venue, BOOK_LEVELS)
             self._first_ns = next((row.t for row in rows if row.t is not None), 0)
-            self.specs = self._read_specs(rows)
+            self._read_instruments(rows)
             self._try(rows)
         elif any(NormalisedDecoder.readable(line) for line in head):
             self.venue = "tape"
@@ -53,16 +57,18 @@ class TextTape:
             raise TapeError(f"{self._path} is empty or cut off before its first line: nothing can be read")
         return first.split(b"\n", _HEAD_LINES)[:_HEAD_LINES]
 
-    def _read_specs(self, rows: list[Row]) -> list[InstrumentSpec]:
+    def _read_instruments(self, rows: list[Row]) -> None:
+        """All such replies: a venue may answer kind by kind."""
         entry = VENUES[self.venue]
+        specs: dict[str, InstrumentSpec] = {}
         for row in rows:
-            path = row.url.partition("?")[0].rstrip("/")
-            if row.ch == "http" and row.raw and path.endswith(entry.instruments_path):
-                try:
-                    return entry.read_instruments(row.raw)
-                except (msgspec.MsgspecError, ValueError):
-                    return []  # a reply that cannot be read only costs the grid, which is then assumed
-        return []
+            if row.raw and tells_instruments(self.venue, row):
+                # a reply that cannot be read only costs the grid, which is then assumed
+                with suppress(msgspec.MsgspecError, ValueError):
+                    specs |= {spec.symbol: spec for spec in entry.read_instruments(row.raw)}
+                    if entry.read_contracts is not None:
+                        self.contracts |= entry.read_contracts(row.raw)
+        self.specs = list(specs.values())
 
     def _try(self, rows: list[Row]) -> None:
         """Refuse a capture none of whose first frames the decoder understands (another protocol version)."""
@@ -92,6 +98,7 @@ class TextTape:
             self.tally,
             book_levels=self._book_levels,
             side_by_side=self._side_by_side,
+            contracts=self.contracts,
         )
 
     def _read(self, decode: Callable[[LineChunks], Iterator[_Batch]]) -> Iterator[_Batch]:

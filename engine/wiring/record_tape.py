@@ -57,7 +57,10 @@ async def record(
     ConfigError and FeedError for feeds that cannot be used as configured, TapeError for a file that cannot
     be written, or is there already.
     """
-    recorder = Recorder(None if frames else TickTape(OneFile(out)), lambda venue: FrameTape(OneFile(out)))
+    recorder = Recorder(
+        None if frames else TickTape(OneFile(out)),
+        lambda venue: FrameTape(OneFile(out), venue),
+    )
     try:
         return await _record(config, recorder, frames, seconds, clock, stop, tell)
     finally:

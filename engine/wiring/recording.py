@@ -70,7 +70,8 @@ class Recording:
         self._recorder = Recorder(
             TickTape(ticks) if config.ticks else None,
             lambda venue: FrameTape(
-                TapeFolder(folder, f"frames-{venue}", ".jsonl.gz", most_bytes=most_bytes)
+                TapeFolder(folder, f"frames-{venue}", ".jsonl.gz", most_bytes=most_bytes),
+                venue,
             ),
         )
 

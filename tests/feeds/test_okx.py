@@ -17,6 +17,7 @@ from engine.events import BookStatus, Candle, Depth, FeedStatus, Gap, Malformed,
 from engine.feeds.base import UnreachableError
 from engine.feeds.okx import OkxDecoder
 from engine.feeds.okx_rest import Okx, OkxBars, parts, read_instruments
+from engine.feeds.tape import Tape
 
 CAPTURE = "okx/unisw_btcfut_20220513"
 
@@ -250,6 +251,36 @@ def test_sizes_of_contracts_are_told_in_base_units_once_they_are_known() -> None
     assert isinstance(out[0], Depth) and out[0].bids[0] == (99.0, 0.05)
     held = decoder.books.get("okx:BTC-USDT-SWAP")
     assert held is not None and held.exact(held.bids, 1) == [(Decimal(99), Decimal(5))]  # contracts
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_a_capture_tells_sizes_of_contracts_as_its_session_did(tmp_path: Path, files: int) -> None:
+    """Backtests over it took a hundredfold of what was traded; of the kinds of instruments only the first
+    that was asked for was read. A session's second file may tell none."""
+    address = "https://www.okx.com/api/v5/public/instruments?instType="
+    told = [("http", address + kind, json.dumps(INSTRUMENTS[kind])) for kind in ("SPOT", "SWAP", "FUTURES")]
+    heard = [
+        ("ws", "", frame)
+        for frame in (
+            trade(2, 1, native="BTC-USDT-SWAP"),
+            trade(2, 1, native="BTC-USD-220527"),
+            trade(2, 1),
+            SNAPSHOT.replace("BTC-USDT", "BTC-USDT-SWAP"),
+        )
+    ]
+    paths = []
+    for number, part in enumerate([told + heard] if files == 1 else [[*told, heard[0]], heard[1:]]):
+        lines = [
+            json.dumps({"t": (1 + 10 * number + at) * 10**9, "ch": ch, "url": url, "raw": raw})
+            for at, (ch, url, raw) in enumerate(part)
+        ]
+        paths.append(tmp_path / f"{number}.jsonl")
+        paths[-1].write_text("\n".join([*lines, ""]))
+    tape = Tape(paths, venue="okx")
+    assert {spec.symbol: spec.lot_size for spec in tape.specs}["okx:BTC-USDT-SWAP"] == Decimal("0.01")
+    events = [event for batch in tape.batches() if isinstance(batch, list) for event in batch]
+    assert [event.size for event in events if isinstance(event, Trade)] == [0.02, 2.0, 2.0]
+    assert [event.bids[0] for event in events if isinstance(event, Depth)] == [(99.0, 0.01)]
 
 
 def test_best_bid_and_offer_bars_and_what_is_no_data() -> None:

@@ -119,7 +119,7 @@ def test_a_disk_that_fails_is_told_once_and_ends_the_recording(tmp_path: Path) -
 def test_a_capture_that_cannot_be_ended_keeps_no_other_tape_from_its_end(tmp_path: Path) -> None:
     recorder = Recorder(
         TickTape(OneFile(tmp_path / "a.tape")),
-        lambda venue: FrameTape(OneFile(tmp_path / f"{venue}.jsonl.gz")),
+        lambda venue: FrameTape(OneFile(tmp_path / f"{venue}.jsonl.gz"), venue),
     )
     take = recorder.taker("venue")
     recorder.ticks(ticks(3), ["x:A"])
@@ -136,7 +136,7 @@ def test_a_capture_that_cannot_be_ended_keeps_no_other_tape_from_its_end(tmp_pat
 
 def test_frames_are_a_capture(tmp_path: Path) -> None:
     path, at = tmp_path / "a.jsonl.gz", START_NS
-    recorder = Recorder(None, lambda venue: FrameTape(OneFile(path)))
+    recorder = Recorder(None, lambda venue: FrameTape(OneFile(path), venue))
     take = recorder.taker("binance")
     url = "wss://stream.binance.com:9443/stream"
     rest = "https://api.binance.com/api/v3/depth?symbol=A"
@@ -166,6 +166,22 @@ def test_frames_are_a_capture(tmp_path: Path) -> None:
     ]
     with pytest.raises(TapeError, match="exists already"):
         FrameWriter(path)
+
+
+def test_each_file_of_frames_begins_with_the_instruments(tmp_path: Path) -> None:
+    """Alone, the second day's was of assumed grids, and its sizes in contracts."""
+    files = TapeFolder(tmp_path, "frames-okx", ".jsonl.gz", most_bytes=10**9)
+    tape, next_day = FrameTape(files, "okx"), START_NS + 86_400 * NS
+    rest = "https://www.okx.com/api/v5/public/instruments?instType=SWAP"
+    old, new, trades = (Frame(START_NS, "http", rest, body) for body in (b"old", b"new", b"trades"))
+    tape.write([old, trades._replace(url=rest.replace("instruments", "trades")), new])
+    tape.write([Frame(next_day, "ws", "", b"frame", 1)])
+    tape.close()
+    _, second = sorted(tmp_path.iterdir())
+    assert lines(second) == [
+        {"t": next_day, "ch": "http", "raw": "new", "url": rest},
+        {"t": next_day, "ch": "ws", "raw": "frame", "conn": 1},
+    ]
 
 
 class FakeTransport:
@@ -218,7 +234,7 @@ from engine.feeds.tap import Frame
 from tests.feeds.test_recorder import START_NS, ticks
 
 folder = Path(sys.argv[1])
-frames = FrameTape(OneFile(folder / "a.jsonl.gz"))
+frames = FrameTape(OneFile(folder / "a.jsonl.gz"), "binance")
 recorder = Recorder(TickTape(OneFile(folder / "a.tape")), lambda venue: frames)
 take = recorder.taker("binance")
 for n in range(1, 1_000_000):
