@@ -38,6 +38,8 @@ from widgets.playback import PlaybackBar, PlaybackView, next_speed
 PAINT_S = 0.25
 SETTLE_S = 0.7
 """A tape's desk appears when its engine is ready: a key on its way then was for the one before."""
+EXPECTED_S = 1.0
+"""So long what was asked of a tape counts, rather than a frame that was on its way already."""
 _HINT = "{tape_play} play · {tape_step} step · {tape_slower} {tape_faster} speed · {tape_seek} seek"
 _OPENS_NONE = "no tape can be opened from here"
 _PLAYS_NONE = "this desk plays no tape: {tape_open} opens one"
@@ -55,6 +57,8 @@ class ReplayApp(AlertsApp):
         self._behind: DeskBehind | None = None
         self._told_behind = ""
         self._settled_at = 0.0
+        self._expected: PlaybackRow | None = None
+        self._expected_until = 0.0
         self._playback_bar = PlaybackBar(id="playback")
 
     def on_mount(self) -> None:
@@ -62,8 +66,12 @@ class ReplayApp(AlertsApp):
 
     @property
     def playback(self) -> PlaybackRow | None:
-        """Of the desk that is shown; None: it plays no tape."""
-        return self.view.status.playback if self.view.status is not None else None
+        """Of the desk that is shown, as it was asked for just now; None: it plays no tape."""
+        row = self.view.status.playback if self.view.status is not None else None
+        expected = self._expected
+        if row is None or row.state == "ended" or expected is None or time.monotonic() > self._expected_until:
+            return row
+        return replace(row, state=expected.state, speed=expected.speed)
 
     # --- what is seen ----------------------------------------------------------------------------
 
@@ -209,6 +217,7 @@ class ReplayApp(AlertsApp):
             self.screen.dismiss(None)  # who waits for its answer has none, and does not wait for ever
         self.clear_notifications()
         self.begin_with_desk()
+        self._expected = None
         self.link, self.view, self.desk.view = link, view, view
         self.desk.waiting = self.desk.notice = self.desk.receipt = ""
         self.desk.funnel.show({}, {})
@@ -287,9 +296,11 @@ class ReplayApp(AlertsApp):
         try:
             reply = await link.set_playback(patch)
         except LinkError as error:
+            self._expected = None
             self.say(str(error), "error")
             return
         if not reply.ok:
+            self._expected = None
             self.say(reply.text, "error")
 
     def _expect(self, patch: PlaybackPatch) -> None:
@@ -299,7 +310,9 @@ class ReplayApp(AlertsApp):
             return
         state = patch.state or ("paused" if patch.step else row.state)
         speed = row.speed if patch.speed is None else patch.speed
-        self.view.status = replace(status, playback=replace(row, state=state, speed=speed))
+        self._expected = replace(row, state=state, speed=speed)
+        self._expected_until = time.monotonic() + EXPECTED_S
+        self.view.status = replace(status, playback=self._expected)
         self.view.changed = True
         self.paint_replay()
 

@@ -58,8 +58,8 @@ class SeekScreen(FormScreen):
             return
         played = share(row)
         percent = f", {played:.0%}" if played is not None else ""
-        self.show_about(((f"at {_moment(row.at_ns)}{percent}; {_span(row)}", "muted"),))
-        self.show_outcome(self._outcome_of(row))
+        self.show_about(((f"at {_moment(row.at_ns)}{percent}", "muted"),))
+        self.show_outcome([((_span(row), "muted"),), *self._outcome_of(row)])
 
     def _outcome_of(self, row: PlaybackRow) -> list[Line]:
         if not self._typed.strip():

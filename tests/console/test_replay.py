@@ -34,6 +34,7 @@ from tests.console.pilot import desk, press, text_of, toasts, typing, until
 from tests.console.test_screens import SIZES, take
 from widgets.cells import width_of
 from widgets.command_line import CommandLine
+from widgets.lines import Lines
 from widgets.playback import PlaybackView, badge, next_speed, playback_line, share
 
 START_NS = 1_700_000_000 * NS  # 2023-11-14 22:13:20 UTC
@@ -163,8 +164,17 @@ async def test_a_tape_takes_the_place_of_the_desk_and_gives_it_back(tape: Path) 
             PlaybackPatch(step="frame"),
             PlaybackPatch(speed=5.0),
         ]
+        link.on_message(frame())  # it was on its way before that
+        await press(pilot, "greater_than_sign", "p")
+        await until(pilot, lambda: len(link.sent) == 5)
+        assert [patch for _, patch in link.sent[3:]] == [
+            PlaybackPatch(speed=10.0),
+            PlaybackPatch(state="playing"),
+        ]
         await press(pilot, "T")
         assert isinstance(app.screen, SeekScreen)
+        assert "the tape: 22:13:20 – 22:15:20" in text_of(app)
+        assert max(width_of(line) for lines in app.screen.query(Lines) for line in lines.lines) <= 56
         await press(pilot, "1", "0", "percent_sign")
         assert "begins anew" in text_of(app)
         await press(pilot, "enter")
