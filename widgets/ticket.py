@@ -145,7 +145,9 @@ def ticket_lines(ticket: OrderTicket, preview: OrderPreview) -> list[Line]:
         for label, value in (("at", ticket.price), ("trigger", ticket.stop_price), ("trail", ticket.trail))
         if value is not None
     ]
+    waits = ticket.type in _STOPPED or ticket.type == "trailing_stop"
     more = [
+        *([f"watches {TRIGGERS[ticket.trigger]}"] if waits else []),
         *([f"for {ticket.expire_s:g} s"] if ticket.expire_s is not None else []),
         *(["post-only"] if ticket.post_only else []),
         *(["reduce only"] if ticket.reduce_only else []),

@@ -53,11 +53,18 @@ class TicketScreen(FormScreen):
         self._link, self._view, self._symbols = link, view, symbols
         self._values = {**BEGIN, **values}
         self._mode = _mode(view)
-        watching = "" if view.standing.controls or view.standing.seat_is_free else " · not sent from here"
-        self.entitle(f"Order · {self._mode}{watching}")
+        self._say_whether_it_is_sent()
         self._offer_price()
         self._show_fields()
         self.form.move_to("size" if values.get("size") else "side")
+
+    def _say_whether_it_is_sent(self) -> None:
+        """Control is taken and given while it is open."""
+        standing = self._view.standing
+        watching = "" if standing.controls or standing.seat_is_free else " · not sent from here"
+        title = f"Order · {self._mode}{watching}"
+        if title != self._title:
+            self.entitle(title)
 
     def _show_fields(self) -> None:
         self.form.show(ticket_fields(self._values, self._symbols))
@@ -97,6 +104,7 @@ class TicketScreen(FormScreen):
 
     def follow(self) -> None:
         symbol = self._values["symbol"]
+        self._say_whether_it_is_sent()
         if self._offering and not self._values.get("price"):
             self._offer_price()
             if self._values.get("price"):

@@ -12,6 +12,8 @@ from console.app import DeskApp
 from console.link_protocol import LinkState, NoAnswerError
 from console.screens.confirm import ConfirmScreen
 from console.screens.ticket import TicketScreen, sized
+from console.standing import Standing
+from console.view import DeskView
 from engine.api.trading_protocol import OrderTicket
 from engine.errors import LinkError
 from engine.events import Check
@@ -330,3 +332,23 @@ async def test_prices_of_a_lost_link_are_marked_in_dialogs_and_none_is_offered()
         app.close_position(app.view.positions[BTC])
         await pilot.pause()
         assert "now ~" in text_of(app)
+
+
+async def test_what_a_stop_watches_is_in_the_question() -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        values = {"symbol": BTC, "type": "stop", "size": "0.01", "stop_price": "65000", "trigger": "mark"}
+        app.open_ticket(values)
+        await pilot.pause()
+        await judged(pilot, app)
+        await confirm(pilot, app)
+        assert "trigger 65,000" in text_of(app) and "watches mid" in text_of(app)
+
+
+async def test_its_title_follows_who_controls_the_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        await press(pilot, "3", "o")
+        screen = app.screen
+        assert isinstance(screen, TicketScreen) and "not sent" not in screen._title
+        monkeypatch.setattr(DeskView, "standing", Standing(watching=True, controller="pts/7"))
+        screen.follow()
+        assert "not sent from here" in str(screen.query_one(".dialog").border_title)
