@@ -345,6 +345,9 @@ class DeskScreen(ActivePaneScreen, inherit_bindings=False):
         self.paint(force=True)
 
     def action_freeze(self) -> None:
+        if self.view.status is None:
+            self.app_says("nothing is shown yet that could be frozen")
+            return
         self._still = None if self.frozen else self.view.still()
         self.paint(force=True)
 

@@ -69,3 +69,10 @@ async def test_nothing_frozen_ages_or_fades_and_another_desk_is_not_frozen() -> 
         assert not still.is_past and still.now_ns == now
         app.begin_with_desk()
         assert not app.desk.frozen
+
+
+async def test_what_is_not_known_yet_is_not_frozen() -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        app.view.status = None
+        await press(pilot, "f")
+        assert not app.desk.frozen
