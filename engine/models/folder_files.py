@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import ModelError
+from engine.whole_file import whole_bytes
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # a pipe is refused instead of waited for
@@ -44,16 +45,8 @@ def write(folder: Path, name: str, data: bytes) -> None:
     """Whole or not at all, and on the disk. Raises OSError."""
     path = folder / name
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    whole_bytes(path, data, for_others=True)
+    sync(path.parent)
 
 
 def sync(folder: Path) -> None:

@@ -9,9 +9,7 @@ stored.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -26,6 +24,7 @@ from engine.store.bar import Provenance
 from engine.store.bars_period import read_period
 from engine.store.bars_read import BarReader, Bars
 from engine.text import clean
+from engine.whole_file import whole_bytes
 
 _DAY_S = 86_400
 _DAY_NS = _DAY_S * NS
@@ -100,7 +99,6 @@ def _write(bars: Bars, folder: Path, *, daily: bool) -> int:
 
 
 def _write_file(bars: Bars, path: Path) -> None:
-    part = path.with_name(f".{path.name}.part-{os.getpid()}")
     columns: dict[str, Any] = {
         "open_ns": bars.open_ns,
         **{name: bars.values[:, at] for at, name in enumerate(_PRICES)},
@@ -114,11 +112,8 @@ def _write_file(bars: Bars, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         packed = BytesIO()  # what fails at writing is told as such, and not by the library
         _polars().DataFrame(columns).write_parquet(packed, compression="zstd")
-        part.write_bytes(packed.getbuffer())
-        part.replace(path)
+        whole_bytes(path, packed.getbuffer(), for_others=True)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise StoreError(
             f"cannot write {path}: {error.strerror or clean(error, 80)}; choose another folder"
         ) from error

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from engine.feature_table import FLOAT_FIELDS
 from engine.features.alpha158 import HISTORY, NAMES, WIDTH, alpha158_series
 from engine.features.candles import candle_values, first_unsound
 from engine.text import clean
+from engine.whole_file import whole_binary
 
 SETS = ("alpha158", "indicators")
 INDICATORS: tuple[str, ...] = FLOAT_FIELDS[FLOAT_FIELDS.index("rsi") : FLOAT_FIELDS.index("window_gapped")]
@@ -103,14 +102,10 @@ def _indicators(source: Path, bars: Bars, config: FeaturesConfig) -> Floats:
 
 def _write(out: Path, arrays: dict[str, Any]) -> None:
     """All or nothing: what stood there before stays until the new file is complete."""
-    part = out.with_name(f"{out.name}.part-{os.getpid()}")
     try:
-        with part.open("wb") as file:
+        with whole_binary(out, for_others=True) as file:
             np.savez(file, **{name: array for name, array in arrays.items() if array.size})
-        part.replace(out)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise BarsError(f"cannot write {out}: {error.strerror or error}") from error
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from pathlib import Path
 
 import msgspec
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from engine.features.alpha158 import HISTORY, alpha158_block, schema_hash
 from engine.models.training.label import Series
+from engine.whole_file import whole_bytes
 from engine.wiring.daily_context import FOLDER, Context, Outcome, StepFailed
 from engine.wiring.daily_gate import Gate, stored_series
 
@@ -96,15 +96,12 @@ def _write(folder: Path, name: str, symbols: tuple[str, ...], rows: Floats, open
     out = io.BytesIO()
     np.savez(out, symbols=np.array(symbols), features=rows, open_ns=np.array([open_ns]))
     raw = out.getvalue()
-    part = folder / f".{name}.part-{os.getpid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        part.write_bytes(raw)
-        part.replace(folder / name)
+        whole_bytes(folder / name, raw)
         for old in sorted(folder.glob("*.npz"))[:-KEPT_FILES]:
             old.unlink(missing_ok=True)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise StepFailed(
             f"cannot write {folder / name}: {error.strerror}", "free space, then start it again"
         ) from error
