@@ -38,7 +38,7 @@ from engine.risk.plan import Plan, plan
 from engine.risk.state import StateLatch
 from engine.risk.stop_lock import StopLocks
 from engine.risk.view import RiskView
-from engine.slices import Work, at_once
+from engine.slices import Work
 
 __all__ = ["CHECK_FAILED", "Judgement", "RiskGate"]
 
@@ -137,19 +137,16 @@ class RiskGate:
             return self._judge_apart(request, view, Plan(checks, judges), sized=sized)
         return Judgement(request, approved, checks, outcomes, view.now_ns, scopes)
 
-    def judge_list(self, requests: Sequence[OrderRequest], views: Sequence[RiskView]) -> list[Judgement]:
-        """Judge orders that leave together: a bracket (the parent first), or siblings of which one fills.
+    def judging_list(
+        self, requests: Sequence[OrderRequest], views: Sequence[RiskView]
+    ) -> Work[list[Judgement]]:
+        """Judge orders that leave together, a leg at a time: a bracket (the parent first), or siblings of
+        which one fills.
 
         ``views``: of each by itself. Each leg sees the ones before it at work, and a child the position that
         its parent opens. When one is denied all are, but for exits without a parent: what reduces a position
         that is held is never kept back by another order.
         """
-        return at_once(self.judging_list(requests, views))
-
-    def judging_list(
-        self, requests: Sequence[OrderRequest], views: Sequence[RiskView]
-    ) -> Work[list[Judgement]]:
-        """The same, a leg at a time."""
         judged = []
         for number, (request, view) in enumerate(zip(requests, views, strict=True)):
             try:

@@ -199,7 +199,7 @@ class OrderFlow:
     def submit_list(self, requests: Sequence[OrderRequest]) -> list[Verdict]:
         """Have orders that belong together judged, each with those before it counted as sent.
 
-        All are sent, in one commit, or none, but for exits without a parent: see ``RiskGate.judge_list``.
+        All are sent, in one commit, or none, but for exits without a parent: see ``RiskGate.judging_list``.
         Raises OrderError, and does nothing, for an empty list, a symbol that the desk does not have, several
         gateways, or an id that was used before.
         """

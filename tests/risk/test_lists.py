@@ -15,6 +15,7 @@ from engine.risk.gate import RiskGate
 from engine.risk.judgement import Judgement
 from engine.risk.legs import seen_by
 from engine.risk.view import RiskView, ScopeUse
+from engine.slices import at_once
 from tests.risk.conftest import SYMBOL, T0, entry, gate, view
 
 D = Decimal
@@ -44,7 +45,7 @@ def bracket(**changes: Any) -> list[OrderRequest]:
 
 
 def judge(desk: RiskGate, requests: list[OrderRequest], *views: RiskView) -> list[Judgement]:
-    return desk.judge_list(requests, views or [view() for _ in requests])
+    return at_once(desk.judging_list(requests, views or [view() for _ in requests]))
 
 
 def failed(judgement: Judgement) -> list[str]:
@@ -255,8 +256,8 @@ def test_a_leg_whose_numbers_are_none_is_denied_not_raised() -> None:
 
 def test_judging_a_list_changes_nothing() -> None:
     desk, views = gate(), [view() for _ in range(3)]
-    first = [one.verdict() for one in desk.judge_list(bracket(), views)]
-    assert [one.verdict() for one in desk.judge_list(bracket(), views)] == first
+    first = [one.verdict() for one in judge(desk, bracket(), *views)]
+    assert [one.verdict() for one in judge(desk, bracket(), *views)] == first
     assert views == [view() for _ in range(3)]
 
 
