@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from textual import work
 from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.css.query import NoMatches
 
 from console.command_line.command import Candidate, Command
 from console.keymap import Key, keys_of
@@ -34,11 +36,21 @@ class Entry(NamedTuple):
 
 
 class Palette(CommandPalette):
-    """Textual's ends the app at a page down before its list has a place."""
+    """Textual's ends the app at a page down before its list has a place, and where it is closed while it
+    searches: its list goes before the search does."""
 
     def _action_command_list(self, action: str) -> None:
         if not action.startswith("page") or self.query_one(CommandList).size.height:
             super()._action_command_list(action)
+
+    @work(exclusive=True, group=CommandPalette._GATHER_COMMANDS_GROUP)
+    async def _gather_commands(self, search_value: str) -> None:
+        gather = CommandPalette._gather_commands.__wrapped__  # type: ignore[attr-defined]
+        try:
+            await gather(self, search_value)
+        except NoMatches:
+            if self.query(CommandList):
+                raise
 
 
 class DeskCommands(Provider):
