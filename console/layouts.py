@@ -62,6 +62,8 @@ class LayoutsApp(AskingApp, WatchlistsApp):
 
     def take_up_layout(self, layout: Layout) -> None:
         self.choose_watchlist(layout.watchlist)
+        if layout.watchlist and layout.watchlist not in self.memory.memory.watchlists:
+            self.say(f"the layout's watchlist {clean(layout.watchlist, 24)} is gone: all symbols are shown")
         take_up(self.desk, layout)
 
     def begin_with_layout(self) -> None:

@@ -77,9 +77,18 @@ class WatchlistsScreen(Editor):
         self.fields[_NEW] = Field("text", "", "name")
         self._table.set_rows(rows)
         if self._made:
-            # What is typed next is meant for it.
-            self._table.move_cursor(next((at for at, row in enumerate(rows) if row.key == self._made), 0))
+            # What is typed next is meant for it: no filter may hide it.
+            if not self._move_to(self._made):
+                self.end_search()
+                self._move_to(self._made)
             self._made = ""
+
+    def _move_to(self, key: str) -> bool:
+        """Put the cursor on a row. False: it is not shown."""
+        at = next((at for at, row in enumerate(self._table.rows) if row.key == key), None)
+        if at is not None:
+            self._table.move_cursor(at)
+        return at is not None
 
     async def why_not(self) -> str:
         return ""  # nothing is sent
@@ -171,6 +180,9 @@ class WatchlistsScreen(Editor):
             self._kept.memory.watchlists = {name if one == before else one: lists[one] for one in lists}
             if self._kept.memory.watchlist == before:
                 self._kept.memory.watchlist = name
+            for layout in self._kept.memory.layouts.values():
+                if layout.watchlist == before:
+                    layout.watchlist = name
             said = f"{before} is called {name}"
         else:
             name = key.removeprefix(_LIST)

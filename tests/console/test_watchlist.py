@@ -86,6 +86,43 @@ async def test_lists_are_made_filled_chosen_and_kept(tmp_path: Path) -> None:
     assert again.memory.watchlists == {"watchlist": [chosen]} and again.memory.watchlist == ""
 
 
+async def test_a_new_list_is_the_one_that_is_filled_though_the_dialog_is_sorted_or_filtered() -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        kept = app.memory.memory
+        kept.watchlists = {"metals": ["simulated:BTC-USD"], "zinc": ["simulated:ETH-USD"]}
+        await press(pilot, "W")
+        screen = app.screen
+        assert isinstance(screen, WatchlistsScreen)
+        screen.grid.sort_by(1, True)  # by name, downwards
+        await press(pilot, "a", *"alpha", "enter")
+        await until(pilot, lambda: "alpha is made" in text_of(app))
+        await press(pilot, "e", *"sol-usd", "enter")
+        await until(pilot, lambda: kept.watchlists["alpha"] == ["simulated:SOL-USD"])
+        await press(pilot, "slash", *"zinc", "enter", "a", *"beta", "enter")
+        await until(pilot, lambda: "beta is made" in text_of(app))
+        await press(pilot, "e", *"ada-usd", "enter")
+        await until(pilot, lambda: kept.watchlists["beta"] == ["simulated:ADA-USD"])
+        assert kept.watchlists["zinc"] == ["simulated:ETH-USD"]
+        assert kept.watchlists["metals"] == ["simulated:BTC-USD"]
+
+
+async def test_a_layout_goes_with_its_list() -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        kept = app.memory.memory
+        kept.watchlists = {"old": ["simulated:SOL-USD"]}
+        app.choose_watchlist("old")
+        kept.layouts["night"] = app.capture_layout()
+        await press(pilot, "W", "j", "r", *"new", "enter")
+        await until(pilot, lambda: "old is called new" in text_of(app))
+        await press(pilot, "escape")
+        app.choose_watchlist("")
+        app.take_up_layout(kept.layouts["night"])
+        assert app.desk.watchlist is not None and app.desk.watchlist.name == "new"
+        kept.watchlists.clear()
+        app.take_up_layout(kept.layouts["night"])
+        assert app.desk.watchlist is None and "watchlist new is gone" in toasts(app)[-1]
+
+
 @pytest.mark.parametrize("size", [(60, 16)], ids=str)
 async def test_the_dialog_fits(size: tuple[int, int]) -> None:
     async with desk(FakeLink(), size) as (app, pilot):
