@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from engine.given_symbols import GivenSymbols
 from engine.text import clean
 
 
@@ -23,7 +24,9 @@ def add_history(history: argparse.ArgumentParser) -> None:
         help="for load: symbols, default all configured; for import: files, each FILE or SYMBOL=FILE; for "
         "export: the folder to write to; for remove: symbols",
     )
-    history.add_argument("--symbols", nargs="+", metavar="SYMBOL", help="for list and export: only these")
+    history.add_argument(
+        "--symbols", nargs="+", action=GivenSymbols, metavar="SYMBOL", help="for list and export: only these"
+    )
     history.add_argument(
         "--from",
         dest="since",

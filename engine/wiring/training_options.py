@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from engine.errors import ConfigError
+from engine.given_symbols import GivenSymbols
 from engine.given_time import given_ns
 from engine.plain_number import plain_number
 from engine.text import clean
@@ -54,7 +55,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of a training run."""
     bars = parser.add_argument_group("bars")
     bars.add_argument(
-        "--symbols", nargs="+", metavar="SYMBOL", help="default: those the desk trades; canonical names too"
+        "--symbols",
+        nargs="+",
+        action=GivenSymbols,
+        metavar="SYMBOL",
+        help="default: those the desk trades; canonical names too",
     )
     bars.add_argument("--bars", type=_number, metavar="SECONDS", help="length of the bars")
     bars.add_argument("--days", type=_number, metavar="N", help="the newest so many days of stored bars")
