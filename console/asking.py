@@ -35,6 +35,8 @@ class AskingApp(TradingApp):
         self._asked_at: dict[str, float] = {}
         self._asking = ""
         """The question on its way; "": none."""
+        self._unanswered: set[str] = set()
+        """Those that had no answer when they were asked last."""
 
     def questions(self) -> tuple[Question, ...]:
         link = self.link
@@ -49,6 +51,7 @@ class AskingApp(TradingApp):
         super().begin_with_desk()
         self.workers.cancel_group(self, "asking")
         self._asked_at.clear()
+        self._unanswered.clear()
         self._asking = ""
 
     def ask_anew(self) -> None:
@@ -79,8 +82,12 @@ class AskingApp(TradingApp):
         view = self.view  # another desk may be shown when the answer comes
         try:
             view.take(question.name, await question.ask())
+            self._unanswered.discard(question.name)
         except LinkError:
-            view.take(question.name, None)  # shown as not known
+            # Of a line that was just cut, what is known stays, dimmed; it is not asked for again.
+            if question.name in self._unanswered:
+                view.take(question.name, None)  # shown as not known
+            self._unanswered.add(question.name)
         finally:
             if view is self.view:
                 self._asking = ""

@@ -102,6 +102,9 @@ async def test_the_desks_pane_asks_for_what_it_shows_and_opens_what_stands_behin
         assert pane.risk.rows[1].key == "max_open_orders" and "tick to order" in pane.latency.text()
         link.curve = None
         app._asked_at.clear()
+        await until(pilot, lambda: "curve" in app._unanswered and not app._asking)
+        assert app.view.curve is not None, "the line may have been cut: what is known is dimmed then"
+        app._asked_at.clear()
         await until(pilot, lambda: app.view.curve is None)
         app.paint()
         assert "not known yet" in pane.equity.text()
