@@ -13,6 +13,7 @@ stderr, to a rotating file of mode 0600, and to a ring in memory for clients. Tr
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -56,6 +57,7 @@ _SECRET_TEXT = re.compile(
 )
 _CREDENTIALS_IN_URL = re.compile(r"(://)[^/\s]+@")
 _PLAIN = re.compile(r"[^\s\"=]+")
+_own = logging.getLogger(f"{ROOT}.logs")
 
 
 def log(logger: logging.Logger, level: int, text: str, /, **fields: object) -> None:
@@ -195,7 +197,34 @@ class LogRing(logging.Handler):
 
 
 class PrivateFileHandler(RotatingFileHandler):
-    """A rotating file that only its owner can read, whatever the umask."""
+    """A rotating file that only its owner can read, whatever the umask.
+
+    That a disk takes no lines is said once, where lines go besides; and in the file, how many, once it does.
+    """
+
+    _lost = 0
+    """Lines since the disk took the last one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        lost = self._lost
+        super().emit(record)
+        if lost and self._lost == lost:
+            self._lost = 0
+            _own.warning("up to %d lines before this one are missing in %s", lost, self.baseFilename)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Print no traceback for what a disk does: it would show the line as it is, with its secrets."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self._lost += 1
+        if self._lost == 1:
+            _own.error("%s takes no lines: %s", self.baseFilename, error.strerror)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # what a full disk did not take
+            super().close()
 
     def _open(self) -> TextIOWrapper:
         fd = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

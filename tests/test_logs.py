@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import math
+import os
 import re
 import stat
 import threading
@@ -145,6 +146,40 @@ def test_the_file_is_private_and_rotates(tmp_path: Path) -> None:
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert all(file.stat().st_size <= 2_000 for file in files)
     assert "number=399" in path.read_text()
+
+
+def test_a_full_disk_is_told_in_a_line_and_shows_no_secret(
+    captured: Captured, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = next(one for one in logging.getLogger().handlers if isinstance(one, logs.PrivateFileHandler))
+    assert kept.stream is not None
+    real = os.dup(kept.stream.fileno())
+    with Path("/dev/full").open("wb") as full:
+        os.dup2(full.fileno(), kept.stream.fileno())
+    for number in range(3):
+        logs.log(LOGGER, logging.WARNING, "refused", number=number, token="tickdesk-1234")
+    assert capsys.readouterr().err == ""
+    assert [line.split(" ", 1)[1] for line in captured.lines] == [
+        "WARNING feeds.binance refused number=0 token=[hidden]",
+        f"ERROR logs {captured.path} takes no lines: No space left on device",
+        "WARNING feeds.binance refused number=1 token=[hidden]",
+        "WARNING feeds.binance refused number=2 token=[hidden]",
+    ]
+    os.dup2(real, kept.stream.fileno())
+    os.close(real)
+    LOGGER.warning("room again")
+    text = captured.path.read_text()
+    assert "room again" in text and "up to 4 lines before this one are missing" in text
+
+
+def test_a_full_disk_does_not_keep_the_file_from_being_closed(captured: Captured) -> None:
+    kept = next(one for one in logging.getLogger().handlers if isinstance(one, logs.PrivateFileHandler))
+    assert kept.stream is not None
+    with Path("/dev/full").open("wb") as full:
+        os.dup2(full.fileno(), kept.stream.fileno())
+    LOGGER.warning("refused")
+    captured.logs.close()
+    assert kept not in logging.getLogger().handlers
 
 
 def test_a_file_that_cannot_be_is_refused_and_nothing_is_left_behind(tmp_path: Path) -> None:
