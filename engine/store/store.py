@@ -222,7 +222,8 @@ class Store:
 
     def _refuse(self) -> None:
         if self.error is not None:
-            raise self.error
+            # Made anew: one error would keep the frames of all who were refused, as long as the engine lives.
+            raise StoreError(str(self.error))
         if self._closing or self._thread is None:
             raise StoreError("the store is not open")
 

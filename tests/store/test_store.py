@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 import threading
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -345,6 +346,23 @@ def test_a_full_disk_fails_closed(store: Store) -> None:
     again.start()
     assert again.last_seq == acknowledged[-1] and again.repaired == []
     again.close()
+
+
+def test_a_failed_store_keeps_nothing_of_whom_it_refuses(store: Store) -> None:
+    limit_pages(store, 10)
+    with pytest.raises(StoreError, match="full"):
+        for number in range(10_000):
+            store.commit_now(samples.order(number))
+
+    def frames() -> int:
+        assert store.error is not None
+        return len(list(traceback.walk_tb(store.error.__traceback__)))
+
+    before = frames()
+    for _ in range(5):
+        with pytest.raises(StoreError, match="full"):
+            store.put_setting("risk", "active")
+    assert frames() == before
 
 
 def test_a_database_that_another_program_holds_fails_closed_and_says_so(
