@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from textual import work
+from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.css.query import NoMatches
@@ -36,12 +37,15 @@ class Entry(NamedTuple):
 
 
 class Palette(CommandPalette):
-    """Textual's ends the app at a page down before its list has a place, and where it is closed while it
-    searches: its list goes before the search does."""
+    """Textual's ends the app at a page down before its list has a place; closed while it searches, since its
+    list goes before the search does; and by a second Enter, which closes what is below it."""
 
     def _action_command_list(self, action: str) -> None:
         if not action.startswith("page") or self.query_one(CommandList).size.height:
             super()._action_command_list(action)
+
+    def dismiss(self, result: object = None) -> AwaitComplete:
+        return super().dismiss() if self in self.app.screen_stack else AwaitComplete()
 
     @work(exclusive=True, group=CommandPalette._GATHER_COMMANDS_GROUP)
     async def _gather_commands(self, search_value: str) -> None:
@@ -56,7 +60,7 @@ class Palette(CommandPalette):
 class DeskCommands(Provider):
     async def discover(self) -> Hits:
         for entry in self._actions():
-            yield DiscoveryHit(entry.content, entry.run, text=entry.text)
+            yield DiscoveryHit(entry.content, _once(entry.run), text=entry.text)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
@@ -64,7 +68,7 @@ class DeskCommands(Provider):
         for entry in (*self._actions(), *self._places()):
             # Most entries are ruled out by far less than a score costs.
             if _holds(entry.text, typed) and (score := matcher.match(entry.text)) > 0:
-                yield Hit(score, entry.content, entry.run, text=entry.text)
+                yield Hit(score, entry.content, _once(entry.run), text=entry.text)
 
     def _actions(self) -> Iterator[Entry]:
         """Of the screen that the palette was opened on."""
@@ -102,6 +106,17 @@ class DeskCommands(Provider):
                 app.say(str(error), "error")
 
         return run
+
+
+def _once(run: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """However often Enter chose it before the palette had gone."""
+    left = [run]
+
+    async def first() -> None:
+        if left:
+            await left.pop()()
+
+    return first
 
 
 def _holds(text: str, typed: str) -> bool:

@@ -222,8 +222,9 @@ class CalmScreen(Screen[Result]):
         return changed
 
     def _screen_resized(self, size: Size) -> None:
-        # Every dialog that opens says so, of itself and to all screens below.
-        if size != self._size:
+        # Every dialog that opens says so, of itself and to all screens below. What comes late is of a size
+        # that the terminal no longer has: laid out in it, each of two would call for the other, for ever.
+        if size != self._size and size == self.app.size:
             super()._screen_resized(size)
 
     def lay_out(self, size: Size) -> None:

@@ -105,8 +105,8 @@ class DeskScreen(ActivePaneScreen, inherit_bindings=False):
         self.show_layout()
         self.set_focus(self.grid)
 
-    def on_resize(self, event: events.Resize) -> None:
-        layout = layout_for(*event.size)
+    def on_resize(self) -> None:
+        layout = layout_for(*self.app.size)  # what is told late was of another
         for name in LAYOUTS:
             self.set_class(name == layout, name)
         self.is_placed = True

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
@@ -108,9 +107,10 @@ class ModelsScreen(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
         self.set_interval(STATUS_S, self._show_status)
         self._show_status()
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self) -> None:
         columns, rows = BESIDE
-        self.set_class(event.size.width >= columns and event.size.height >= rows, "-beside")
+        size = self.app.size  # what is told late was of another
+        self.set_class(size.width >= columns and size.height >= rows, "-beside")
         self.call_after_refresh(self._draw)
 
     def _show_status(self) -> None:

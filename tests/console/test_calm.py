@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from textual import events
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.screen import Screen
 
 from console.screens.calm import CalmScreen
@@ -78,3 +78,25 @@ async def test_a_frame_takes_along_what_is_marked(by: str) -> None:
             screen.refresh(Region(0, 0, 2, 1))
             screen._on_timer_update()
         assert not dialog._repaint_regions and not screen._compositor._dirty_regions
+
+
+async def test_sizes_that_are_told_late_do_not_call_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a terminal is resized while the console starts: it went on laying out for ever."""
+    async with desk(FakeLink(), COMPACT) as (app, _):
+        laid_out: list[Size | None] = []
+        refresh = app.desk._refresh_layout
+
+        def count(size: Size | None = None, scroll: bool = False) -> None:
+            laid_out.append(size)
+            app.desk.call_later(lambda: None)  # two that stand together would be one
+            if len(laid_out) < 20:
+                refresh(size, scroll)
+
+        monkeypatch.setattr(app.desk, "_refresh_layout", count)
+        for size in (Size(60, 16), Size(*COMPACT)):
+            app.desk.post_message(events.Resize(size, size))
+            app.desk.call_later(lambda: None)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert len(laid_out) < 5
+        assert app.desk.size == COMPACT and app.desk.layout_name == "-compact"

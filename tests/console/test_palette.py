@@ -44,3 +44,20 @@ async def test_keys_that_come_at_once_open_close_and_open_it() -> None:
         await until(pilot, lambda: app.screen is app.desk)
         await press(pilot, "ctrl+p")
         assert isinstance(app.screen, Palette)
+
+
+async def test_a_second_enter_does_what_was_chosen_once_and_closes_nothing_else() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, "ctrl+p", *"freeze the display")
+        palette = app.screen
+        assert isinstance(palette, Palette)
+        await until(pilot, lambda: palette.query_one(CommandList).option_count == 1)
+        for _ in range(3):
+            palette.query_one(CommandList).action_select()
+            palette._select_or_command()
+        await until(pilot, lambda: app.screen is app.desk)
+        await pilot.pause()
+        palette._select_or_command()
+        await pilot.pause()
+        assert app.desk.frozen and app._exception is None
