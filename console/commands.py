@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from textual import work
+from textual import on, work
 from textual.await_complete import AwaitComplete
-from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandInput, CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.css.query import NoMatches
+from textual.widgets import Input
+from textual.worker import get_current_worker
 
 from console.command_line.command import Candidate, Command
 from console.keymap import Key, keys_of
@@ -40,6 +42,11 @@ class Palette(CommandPalette):
     """Textual's ends the app at a page down before its list has a place; closed while it searches, since its
     list goes before the search does; and by a second Enter, which closes what is below it."""
 
+    _listed: str | None = None
+    """What the list was made for; None: it is being made."""
+    _wanted: str | None = None
+    """Enter was pressed when this was typed, and the list was of something else still."""
+
     def _action_command_list(self, action: str) -> None:
         if not action.startswith("page") or self.query_one(CommandList).size.height:
             super()._action_command_list(action)
@@ -50,11 +57,30 @@ class Palette(CommandPalette):
     @work(exclusive=True, group=CommandPalette._GATHER_COMMANDS_GROUP)
     async def _gather_commands(self, search_value: str) -> None:
         gather = CommandPalette._gather_commands.__wrapped__  # type: ignore[attr-defined]
+        self._listed = None
+        if self._wanted != search_value:
+            self._wanted = None  # more was typed
         try:
             await gather(self, search_value)
         except NoMatches:
             if self.query(CommandList):
                 raise
+            return
+        if get_current_worker().is_cancelled:
+            return
+        self._listed = search_value
+        if self._wanted is not None:
+            self._wanted = None
+            self._select_or_command()
+
+    @on(Input.Submitted)
+    def _wait_for_what_is_typed(self, event: Input.Submitted) -> None:
+        """Textual would do what is first in the list of what was typed before."""
+        typed = self.query_one(CommandInput).value.strip()
+        if self._listed is None and self._selected_command is None:
+            self._wanted = typed
+            event.stop()
+            event.prevent_default()
 
 
 class DeskCommands(Provider):

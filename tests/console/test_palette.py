@@ -61,3 +61,40 @@ async def test_a_second_enter_does_what_was_chosen_once_and_closes_nothing_else(
         palette._select_or_command()
         await pilot.pause()
         assert app.desk.frozen and app._exception is None
+
+
+async def test_enter_means_what_is_typed_and_not_what_is_listed_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = asyncio.Event()
+    search = DeskCommands.search
+
+    async def slow(self: DeskCommands, query: str) -> Hits:
+        await found.wait()
+        async for hit in search(self, query):
+            yield hit
+
+    monkeypatch.setattr(DeskCommands, "search", slow)
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, "ctrl+p")
+        palette = app.screen
+        assert isinstance(palette, Palette)
+        await until(pilot, lambda: palette.query_one(CommandList).option_count > 1)
+        for key in (*"freeze the display", "enter"):
+            await pilot.press(key)
+        assert app.screen is palette and palette.query_one(CommandList).option_count > 1
+        found.set()
+        await until(pilot, lambda: app.screen is app.desk)
+        await until(pilot, lambda: app.desk.frozen)
+
+
+async def test_an_enter_that_more_was_typed_after_does_nothing() -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        await press(pilot, "ctrl+p")
+        palette = app.screen
+        assert isinstance(palette, Palette)
+        palette._wanted = "fre"
+        await press(pilot, *"freeze")
+        await until(pilot, lambda: palette._listed == "freeze")
+        assert app.screen is palette and not app.desk.frozen
