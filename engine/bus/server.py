@@ -26,6 +26,10 @@ NEARLY_FULL = 0.9
 _MIB = 2**20
 
 
+class LoadingError(BusError):
+    """The server reads back what it kept. It takes nothing until then, and tells of no append-only file."""
+
+
 class Server(msgspec.Struct, frozen=True):
     """What INFO tells."""
 
@@ -66,6 +70,10 @@ def reaching(address: Address) -> Iterator[None]:
         raise BusError(
             f"Redis at {address.shown} does not let us in: {clean(error, 100)}; correct bus.url"
         ) from None
+    except redis.BusyLoadingError:
+        raise LoadingError(
+            f"Redis at {address.shown} does not answer yet: it reads what it kept from its disk; wait"
+        ) from None
     except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
         raise BusError(
             f"Redis at {address.shown} does not answer: {clean(error, 100)}; start it, or correct bus.url"
@@ -75,11 +83,13 @@ def reaching(address: Address) -> Iterator[None]:
 
 
 async def server(redis: Redis, address: Address) -> Server:
-    """Ask it. Raises BusError."""
-    from redis import ResponseError
+    """Ask it. Raises BusError, and LoadingError while there is nothing to be asked yet."""
+    from redis import BusyLoadingError, ResponseError
 
     with reaching(address):
         told: dict[str, Any] = await redis.info()
+        if told.get("loading"):
+            raise BusyLoadingError
         try:
             fsync = clean((await redis.config_get("appendfsync")).get("appendfsync", ""), 20)
         except ResponseError:

@@ -24,7 +24,7 @@ from engine.bus.address import Address, address_of, client
 from engine.bus.keys import Keys
 from engine.bus.lease import Lease
 from engine.bus.registry import BEAT_S, Registry, WorkerRow
-from engine.bus.server import check, reaching, server
+from engine.bus.server import LoadingError, check, reaching, server
 from engine.bus.topology import agree, agreed, digest
 from engine.clock import Clock, LiveClock
 from engine.config import Config
@@ -156,7 +156,7 @@ class Worker:
 
     async def _join(self) -> None:
         """Raises BusError when the server or the topology is not for this worker."""
-        frame, until_s = self._frame, time.monotonic() + START_S
+        frame, until_s, loads = self._frame, time.monotonic() + START_S, False
         while not self._stopping.is_set():
             try:
                 check(await server(frame.redis, frame.address), frame.config.bus)
@@ -167,6 +167,10 @@ class Worker:
                     await agree(frame.redis, frame.keys, self._agreed, len(there))
                     await frame.registry.beat(self._row())
                 return
+            except LoadingError as error:  # as long as it takes
+                if not loads:
+                    log.warning("%s", error)
+                loads, until_s = True, time.monotonic() + START_S
             except BusError as error:
                 if "does not answer" not in str(error) or time.monotonic() > until_s:
                     raise
