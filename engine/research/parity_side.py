@@ -24,6 +24,8 @@ from engine.research.parity import Changed, Denial, Hole, Order, Side, Trip
 from engine.text import clean
 
 _LOST = ("ticks or frames are not on the tape", "recording ends")
+_EXITS = "exits"
+"""Scope of changed stops and targets."""
 _BLOCKING = (RiskState.REDUCING, RiskState.HALTED)
 
 
@@ -57,11 +59,11 @@ class SideFold:
             told = f"{event.state.value} by {event.who}: {event.reason}"
             blocks = event.state in _BLOCKING
             self._changes.append(Changed(event.ns, "state", clean(told, 200), "", blocks))
-        elif isinstance(event, LimitChange):
-            values = f"{event.previous or 'none of its own'} → {event.value or 'as configured'}"
-            scope = event.scope.partition(":")[2]
+        elif isinstance(event, LimitChange) and event.scope == _EXITS:
+            # One of risk does nothing but deny, or change the state: both are told by themselves.
+            values = f"{event.previous} → {event.value or 'as configured'}"
             told = f"limit {event.name} of {event.scope}: {values} by {event.who}"
-            self._changes.append(Changed(event.ns, "limit", clean(told, 200), scope))
+            self._changes.append(Changed(event.ns, "limit", clean(told, 200)))
         elif isinstance(event, Alert) and any(text in event.text for text in _LOST):
             self._holes.append(
                 Hole("", event.ns, event.ns, f"the tape lacks ticks: {clean(event.text, 120)}")

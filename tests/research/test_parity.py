@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
-from engine.events import NS
+from engine.events import NS, LimitChange
+from engine.portfolio.books import Books
 from engine.research.parity import Changed, Denial, Grounds, Hole, Order, Side, Trip
 from engine.research.parity_match import compare, matched, shares
+from engine.research.parity_side import SideFold
 
 AT = 1_000_000 * NS
 GROUNDS = Grounds(NS, {"A": 0, "B": 0}, {"A": 0.01, "B": 0.01}, {"A": 0.1, "B": 0.1})
@@ -108,3 +111,15 @@ def test_where_the_backtest_has_longer_bars_they_are_the_cause_and_not_what_foll
     rows = compare(live, Side((trip(exit_price=105.0),)), coarse)
     assert [row.cause for row in rows] == ["data"] * 3
     assert "1 s bars, the backtest at those of 60 s" in rows[0].told
+
+
+def test_a_limit_of_risk_explains_nothing_by_itself() -> None:
+    """It shows by what it denies: tightened for a minute, it was the cause of all that day's differences."""
+    fold = SideFold(Books(Decimal(1000), "USD", ()), AT, AT + 100 * NS)
+    for scope, name in (
+        ("desk", "max_position_pct"),
+        ("symbol:A", "max_net_pct"),
+        ("exits", "stop_loss_pct"),
+    ):
+        fold.see(LimitChange(scope, name, "20", "15", "anna", AT))
+    assert [one.told for one in fold.side().changes] == ["limit stop_loss_pct of exits: 20 → 15 by anna"]
