@@ -5,8 +5,11 @@ Its routes: see table.py.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from aiohttp import web, web_app
@@ -26,6 +29,11 @@ from engine.api.route import DESK, add_routes, strict
 from engine.api.stream import Streams
 from engine.api.stream_routes import STREAMS
 from engine.api.table import TABLE
+from engine.errors import LinkError
+
+log = logging.getLogger(__name__)
+SOCKET_S = 1.0
+"""How soon a socket that was removed is there again."""
 
 
 class ApiServer:
@@ -72,6 +80,26 @@ class ApiServer:
         self._runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         self._listening = socket, await listen(self._runner, socket)
+
+    async def keep_listening(self, prepare: Callable[[], object]) -> None:
+        """Until canceled. Where the socket is removed, as by what cleans temporary directories, nobody could
+        attach any more, nor halt: it is put there again. ``prepare`` makes its place, and raises LinkError
+        where that is not ours any more."""
+        while True:
+            await asyncio.sleep(SOCKET_S)
+            if self._listening is None or self._runner is None:
+                continue
+            socket = self._listening[0]
+            if os.path.lexists(socket):  # noqa: ASYNC240 - one call
+                continue
+            try:
+                prepare()
+                for site in list(self._runner.sites):
+                    await site.stop()
+                self._listening = socket, await listen(self._runner, socket)
+            except (LinkError, OSError):
+                continue  # as when the directory is gone: whoever writes to it says so
+            log.warning("%s was removed: it is there again", socket)
 
     async def close(self, *, restarts: bool = False) -> None:
         """``restarts``: clients are told to come back, to a desk that begins anew."""

@@ -339,15 +339,19 @@ class Store:
             self._writing = 0
             self._work.notify_all()
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether its file is still where it was opened."""
+        if self.path is None or self._file is None:
+            return True
+        try:
+            return os.path.samestat(self.path.stat(), self._file)
+        except OSError:
+            return False
+
     def _require_file(self) -> None:
         """What was written to a file that nobody will find is not kept. Raises StoreError."""
-        if self.path is None or self._file is None:
-            return
-        try:
-            found = os.path.samestat(self.path.stat(), self._file)
-        except OSError:
-            found = False
-        if not found:
+        if not self.is_in_place:
             raise StoreError(
                 f"{self.path} was removed, moved or replaced while it was in use: end this process, put back "
                 "what was there, and start again"

@@ -21,7 +21,7 @@ from engine.api.server import ApiServer
 from engine.bus.inspect import Inspection
 from engine.clock import Clock, LiveClock
 from engine.config import RecordConfig
-from engine.errors import StoreError
+from engine.errors import LinkError, StoreError
 from engine.events import NS, MarketEvent, RiskState
 from engine.feeds.base import Feed, Watched
 from engine.feeds.packing import Ticks
@@ -309,6 +309,7 @@ class LiveEngine:
             self.options.ready()
             self._manager.ready()
             log.info("listening", extra={"fields": {"socket": str(socket), "pid": os.getpid()}})
+            self.tasks.spawn(server.keep_listening(self._prepare_socket))
             self.tasks.spawn(self.heartbeat.run())
             self.tasks.spawn(self._manager.run())
             self.tasks.spawn(start(self))
@@ -323,6 +324,12 @@ class LiveEngine:
             return 1
         log.info("stopped")
         return 0
+
+    def _prepare_socket(self) -> None:
+        """Raises LinkError: the state directory is another's by now."""
+        if not self.store.is_in_place:
+            raise LinkError("the state directory was removed or replaced")
+        prepare(self.options.state_dir)
 
     def _console_ended(self) -> None:
         self.anew = None

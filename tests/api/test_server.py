@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from engine import nan_json
+from engine.api import server as server_module
 from engine.api import stream as stream_module
 from engine.api.protocol import (
     ErrorReply,
@@ -26,7 +27,7 @@ from engine.api.protocol import (
 )
 from engine.api.server import ApiServer
 from engine.api.trading_protocol import FlattenPatch
-from engine.errors import StoreError
+from engine.errors import LinkError, StoreError
 from engine.events import JournalEvent, RiskChange, RiskState
 from tests.api.conftest import Serve, Served, alert
 from tests.console import sample_desk as sample
@@ -356,3 +357,33 @@ async def test_an_engine_that_ends_leaves_the_socket_of_another(serve: Serve) ->
         await second.close()
         second.withdraw()
         assert not socket.exists()
+
+
+async def test_a_socket_that_was_removed_is_there_again(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "SOCKET_S", 0.005)
+    asked = asyncio.Event()
+    ours = False
+
+    def prepare() -> None:
+        asked.set()
+        if not ours:
+            raise LinkError("the state directory was removed or replaced")
+
+    async with serve() as served, Stream(served) as stream:
+        await stream.until_state()
+        task = asyncio.create_task(served.server.keep_listening(prepare))
+        served.socket.unlink()
+        async with asyncio.timeout(5.0):
+            await asked.wait()
+            assert not served.socket.exists(), "not in a place that is another's"
+            ours = True
+            while not served.socket.exists():
+                await asyncio.sleep(0)
+        assert stat.S_IMODE(served.socket.stat().st_mode) == 0o600
+        assert (await served.request("GET", "/v1/health"))[0] == 200
+        await stream.until_state()  # who was attached still is
+        task.cancel()
+        served.server.withdraw()
+        assert not served.socket.exists()
