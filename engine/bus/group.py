@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from engine.bus.cursor import Cursor
 from engine.bus.fence import FENCE, Fence, fault_of
+from engine.bus.server import WHEN_FULL
 from engine.bus.wire import ReplyError, Steps, last_number
 
 AT_ONCE = 64
@@ -39,9 +40,10 @@ if KEYS[2] ~= '' then
 end
 """
 )
-_DESTROY = _FENCED + "return redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[3])"
+_DESTROY = WHEN_FULL + _FENCED + "return redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[3])"
 _CREATE = (
-    _FENCED
+    WHEN_FULL
+    + _FENCED
     + """
 redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[3], ARGV[4], 'MKSTREAM', 'ENTRIESREAD', ARGV[5])
 return redis.call('XGROUP', 'CREATECONSUMER', KEYS[1], ARGV[3], ARGV[6])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.bus.fence import Fence
 from engine.bus.keys import Keys
+from engine.bus.server import WHEN_FULL
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -91,9 +92,9 @@ class Lease:
         self._lease_s = lease_s
         self._clock = clock
         self._until_s = float("-inf")
-        self._acquire = redis.register_script(_ACQUIRE)
-        self._renew = redis.register_script(_RENEW)
-        self._release = redis.register_script(_RELEASE)
+        self._acquire = redis.register_script(WHEN_FULL + _ACQUIRE)
+        self._renew = redis.register_script(WHEN_FULL + _RENEW)
+        self._release = redis.register_script(WHEN_FULL + _RELEASE)
 
     @property
     def is_held(self) -> bool:

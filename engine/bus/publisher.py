@@ -35,15 +35,17 @@ class Publisher(Connection):
         most_bytes: int = MOST_BYTES,
         name: str = "tickdesk",
         line: Line | None = None,
+        when_full: bool = False,
     ) -> None:
         """``on_ready`` is called whenever ``is_ready`` has become true: gather, put, and wait for it again.
 
         ``most_bytes``: of all that is held, waiting or kept. ``line``: shared with others; None: its own.
+        ``when_full``: write where the server's memory is full, too; for who reads more than it writes.
         """
         super().__init__()
         self._address = address
         self._line = line or Line(address, name, gather=False)
-        self._writing = Writing(streams, fence, most_bytes)
+        self._writing = Writing(streams, fence, most_bytes, when_full=when_full)
         self._outbox = self._writing.outbox
         self._on_ready = on_ready
         self._idle = asyncio.Event()

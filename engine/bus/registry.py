@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from engine.bus.keys import Keys
+from engine.bus.server import WHEN_FULL
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -79,7 +80,7 @@ class Registry:
         self._redis = redis
         self._keys = keys
         self._ttl_ms = round(ttl_s * 1000)
-        self._beat = redis.register_script(_BEAT)
+        self._beat = redis.register_script(WHEN_FULL + _BEAT)
 
     async def beat(self, row: WorkerRow) -> None:
         """This is the worker's last word from now on."""

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 OLDEST = (7, 0)
 """Groups tell a true lag only since then."""
 NEARLY_FULL = 0.9
-"""Of its memory. What it refuses when that is full stops the whole topology."""
+"""Of its memory. When that is full it takes no ticks, and the whole topology stands."""
+WHEN_FULL = "#!lua flags=allow-oom\n"
+"""Begins a script that is run where the memory is full, too: the few bytes of those who own and read, and so
+free it. https://redis.io/docs/latest/develop/programmability/lua-api/#script_flags (Redis 7.0)"""
 _MIB = 2**20
 
 
@@ -126,7 +129,7 @@ def unwell(found: Server, config: BusConfig) -> str:
     fault = _fault(found, config.need_aof)
     if not fault and found.used is not None and found.used >= 1.0:
         most, has = found.most_bytes / _MIB, found.bounded_bytes / _MIB
-        fault = f"takes nothing more, its memory is full ({has:.0f} of {most:.0f} MiB): raise its maxmemory"
+        fault = f"takes no ticks, its memory is full ({has:.0f} of {most:.0f} MiB): raise its maxmemory"
     return f"Redis at {found.where} {fault}" if fault else ""
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from engine.bus.keys import Keys
+from engine.bus.server import WHEN_FULL
 from engine.config import Config
 from engine.errors import BusError
 from engine.text import clean
@@ -81,5 +82,6 @@ async def agree(redis: Redis, keys: Keys, mine: Mapping[str, str], alive: int) -
 
 
 async def _run(redis: Redis, keys: Keys, arguments: list[str | int]) -> list[bytes]:
-    found: list[bytes] = await redis.register_script(_AGREE)(keys=(keys.topology,), args=arguments)
+    agree = redis.register_script(WHEN_FULL + _AGREE)
+    found: list[bytes] = await agree(keys=(keys.topology,), args=arguments)
     return found

@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.bus.fence import FENCE, Fence, fault_of
 from engine.bus.outbox import Entry, Outbox
+from engine.bus.server import WHEN_FULL
 from engine.bus.wire import Argument, ReplyError, Steps, last_number, pack
 from engine.errors import BusError
 from engine.histogram import Histogram
@@ -49,7 +50,8 @@ return written
 class Writing:
     """What a publisher knows of the server's side."""
 
-    def __init__(self, streams: Sequence[str], fence: Fence, most_bytes: int) -> None:
+    def __init__(self, streams: Sequence[str], fence: Fence, most_bytes: int, *, when_full: bool) -> None:
+        self._script = WHEN_FULL + _WRITE if when_full else _WRITE
         self.outbox = Outbox(streams, most_bytes)
         self.fence = fence
         self.entries = 0
@@ -61,7 +63,7 @@ class Writing:
 
     def opening(self) -> Steps[None]:
         """At each connection: load the script, look at what the streams hold, take up what is missing."""
-        self._sha = yield ("SCRIPT", "LOAD", _WRITE)
+        self._sha = yield ("SCRIPT", "LOAD", self._script)
         found: dict[str, int] = {}
         for stream in self.outbox.numbers:
             found[stream] = yield from last_number(stream)

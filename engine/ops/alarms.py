@@ -176,7 +176,7 @@ class Alarms:
         full = f"the memory of the bus is full to {100 * sight.bus_memory:.0f} %"
         yield _Case(
             *("bus memory", "", sight.bus_memory >= _NEARLY_FULL, "warning"),
-            f"{full}: raise its server's maxmemory, or all workers stop",
+            f"{full}: raise its server's maxmemory, or no ticks come",
             "the bus has memory again",
         )
         yield from self._lags(sight)

@@ -15,6 +15,7 @@ import msgspec
 
 from engine.bus.fence import FENCE, Fence, fault_of
 from engine.bus.messages import Listed, Settings
+from engine.bus.server import WHEN_FULL
 from engine.bus.wire import ReplyError
 from engine.config import Config
 from engine.errors import BusError
@@ -135,7 +136,7 @@ class Kept:
     def __init__(self, redis: Redis, key: str) -> None:
         self._redis = redis
         self._key = key
-        self._script = redis.register_script(_WRITE)
+        self._script = redis.register_script(WHEN_FULL + _WRITE)
 
     async def write(self, fields: Mapping[str, bytes], fence: Fence) -> bool:
         """All of it or nothing. Whether something was kept before: else what was told before is forgotten.

@@ -36,7 +36,9 @@ class Outlet:
         self._orders, self._fills = keys.orders, keys.fills
         self._settings, self._opportunities = keys.settings, keys.opportunities
         self._streams = (keys.orders, keys.fills, keys.settings, keys.opportunities)
-        self._publisher = Publisher(engine.address, self._streams, fence, name=f"tickdesk-{engine.worker}")
+        self._publisher = Publisher(
+            engine.address, self._streams, fence, name=f"tickdesk-{engine.worker}", when_full=True
+        )
         self._news = asyncio.Event()
         self._waiting: list[Opportunity] = []
         self._sent: dict[str, dict[str, object]] = {}

@@ -69,6 +69,7 @@ class OwnedShard:
             lease.fence,
             on_ready=self.tell,
             line=line,
+            when_full=True,
         )
         self._waiting: deque[tuple[int, list[Said]]] = deque()
         self._task: asyncio.Task[None] | None = None

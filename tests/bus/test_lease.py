@@ -102,6 +102,19 @@ async def test_what_a_dead_one_had_is_free_for_who_knows_that_it_is_dead(redis) 
     assert await heir.acquire()  # what was handed to it, too
 
 
+async def test_it_is_taken_held_and_let_go_where_the_memory_is_full(server: Server, redis) -> None:  # type: ignore[no-untyped-def]
+    """Whose lease ran out then would read no more, and nothing would free it."""
+    clock = Clock()
+    one, two = lease(redis, "one", clock), lease(redis, "two", clock)
+    server.client().config_set("maxmemory", 1)
+    try:
+        assert await one.acquire() and await one.renew() and one.is_held
+        await one.release(to="two")
+        assert await two.acquire() and two.epoch > one.epoch
+    finally:
+        server.client().config_set("maxmemory", 0)
+
+
 async def test_epochs_rise_although_the_server_forgot_them(redis) -> None:  # type: ignore[no-untyped-def]
     clock = Clock()
     one = lease(redis, "one", clock)

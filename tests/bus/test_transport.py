@@ -157,6 +157,19 @@ async def test_what_the_server_does_not_take_waits_and_is_told(server: Server) -
         assert client.xlen("a") == 4 and not publisher.trouble
 
 
+async def test_who_reads_writes_where_the_memory_is_full(server: Server) -> None:
+    client = server.client()
+    publisher = Publisher(server.address, ("a",), when_full=True)
+    async with running(publisher):
+        client.config_set("maxmemory", 1)
+        try:
+            written(publisher, ("a",), 2)
+            await asyncio.wait_for(publisher.drained(), 10.0)
+        finally:
+            client.config_set("maxmemory", 0)
+        assert client.xlen("a") == 2 and not publisher.trouble
+
+
 async def test_what_is_no_stream_is_told(server: Server) -> None:
     server.client().set("a", "no stream")
     publisher = Publisher(server.address, ("a",))

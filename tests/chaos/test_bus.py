@@ -219,6 +219,35 @@ def test_a_server_without_memory_halts_entries_and_says_so(desk: BusDesk) -> Non
 
 @_LONG
 @pytest.mark.timeout(240)
+def test_a_full_server_is_freed_by_those_who_read(desk: BusDesk) -> None:
+    """Nobody raises its bound: only ticks wait for room."""
+
+    def used() -> int:
+        return int(desk.client.info("memory")["used_memory"])
+
+    readers = [desk.members[name] for name in ("execution", "features-1", "features-2")]
+    before = used()
+    for member in readers:
+        member.signal(signal.SIGSTOP)
+    try:
+        until(lambda: used() > before + 500_000, 60.0, "ticks that nobody reads")
+        full = used()
+        desk.client.config_set("maxmemory", full)
+        time.sleep(2.5)  # all leases run out
+    finally:
+        for member in readers:
+            member.signal(signal.SIGCONT)
+    try:
+        since_s = time.monotonic()
+        desk.watch.recovered(since_s, since_s, 60.0)
+        assert used() < full
+    finally:
+        desk.client.config_set("maxmemory", 0)
+    desk.check()
+
+
+@_LONG
+@pytest.mark.timeout(240)
 def test_a_server_on_a_full_disk_halts_entries_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
     with (
         small_disk(tmp_path / "disk", 40_000_000) as disk,

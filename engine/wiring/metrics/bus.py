@@ -109,6 +109,6 @@ def _whole(page: Page, whole: Whole) -> None:
     page.gauge("tickdesk_bus_memory_bytes", "What the server holds in memory.", whole.memory_bytes)
     page.gauge(
         "tickdesk_bus_memory_limit_bytes",
-        "Where the server takes nothing more, and the topology stops; absent without such a limit.",
+        "Where the server takes no ticks any more; absent without such a limit.",
         whole.most_bytes or None,
     )
