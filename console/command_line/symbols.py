@@ -28,6 +28,18 @@ def symbol_named(text: str, known: Iterable[str]) -> str:
     return one_of(text, [*symbols, *(figures.symbol_parts(symbol)[1] for symbol in symbols)], "symbol")
 
 
+def symbol_of_these(text: str, among: Iterable[str], known: Iterable[str], none: str) -> str:
+    """As ``symbol_named`` of ``among``; of one that is ``known`` and not among them, ``none`` is said: it is
+    no misspelling of another. Raises CommandError."""
+    try:
+        return symbol_named(text, among)
+    except CommandError:
+        folded = text.casefold()
+        if any(folded in (s.casefold(), figures.symbol_parts(s)[1].casefold()) for s in known):
+            raise CommandError(f"{clean(text, 40)}: {none}") from None
+        raise
+
+
 def symbol_candidates(known: Iterable[str]) -> list[Candidate]:
     """As short as they can be told from each other."""
     parts = {symbol: figures.symbol_parts(symbol) for symbol in sorted(known)}

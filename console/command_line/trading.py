@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from console.command_line.command import Argument, Candidate, Command, CommandError
 from console.command_line.completion import one_of
 from console.command_line.order_words import WORDS, expected, number, ticket_values
-from console.command_line.symbols import symbol_candidates, symbol_named
+from console.command_line.symbols import symbol_candidates, symbol_named, symbol_of_these
 from console.loosening import beyond
 from engine.api.protocol import OrderRow
 from engine.api.trading_protocol import LimitPatch, LimitRow
@@ -87,7 +87,8 @@ class _Trading:
         if row is not None:
             app.cancel_order(row)
             return
-        symbol = symbol_named(text, {row.symbol for row in self._open()})
+        at_work = {row.symbol for row in self._open()}
+        symbol = symbol_of_these(text, at_work, app.view.ticks, "no order of it is at work")
         native = short_name(symbol)
         app.command(f"CANCEL ALL of {native}", lambda: app.link.cancel_all(symbol), safer=True)
 
@@ -107,8 +108,8 @@ class _Trading:
         return [row for row in self._app.view.orders.values() if row.state not in FINAL]
 
     def close(self, words: Sequence[str]) -> None:
-        positions = self._app.view.positions
-        row = positions[symbol_named(words[0], positions)]
+        view = self._app.view
+        row = view.positions[symbol_of_these(words[0], view.positions, view.ticks, "nothing of it is held")]
         percent = float(number(words[1].rstrip("%"), "part")) if len(words) > 1 else None
         if percent is not None and percent > 100:
             raise CommandError("part: give 1% to 100%")

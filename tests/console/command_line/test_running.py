@@ -257,6 +257,8 @@ FAILS = {
     "cancel ord-0007": "order ord-0007 is filled: nothing to cancel",
     "cancel nothing": "there is no symbol nothing",
     "close DOGE-USD": "there is no symbol DOGE-USD",
+    "close ltc-usd": "ltc-usd: nothing of it is held",
+    "cancel ADA-USD": "ADA-USD: no order of it is at work",
     "close BTC-USD 101%": "give 1% to 100%",
     "limit max_open_orders 500": "takes >= 1, <= 200, whole while the desk runs",
     "limit max_open_orders x": "'x' is no number; give one, or default",
