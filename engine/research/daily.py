@@ -91,6 +91,12 @@ class Calendar:
         minutes = [at for at in range(begin_ns, begin_ns + _DAY_NS, _MINUTE_NS) if self._sessions.is_open(at)]
         return (minutes[0], minutes[-1] + _MINUTE_NS) if minutes else None
 
+    def opens(self, ns: int, until_ns: int) -> int:
+        """``ns`` while the market is open, else when it opens next; at the latest ``until_ns``."""
+        while ns < until_ns and not self.is_open(ns):
+            ns = (ns // _MINUTE_NS + 1) * _MINUTE_NS
+        return min(ns, until_ns)
+
     def why_closed(self, day: str) -> str:
         """Half a sentence; "" on a day with a session."""
         if self.session(day) is not None:

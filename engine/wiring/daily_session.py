@@ -78,7 +78,8 @@ def _span(context: Context) -> Span:
     if session is None:
         raise StepFailed(context.calendar.why_closed(context.run.day), "start it on a day with a session")
     from_ns, close_ns = session
-    from_ns = max(from_ns, now_ns)
+    # Not in the hours between: of a session over midnight both ends lie in the day.
+    from_ns = context.calendar.opens(max(from_ns, now_ns), close_ns)
     until_ns = from_ns + round(options.for_s * NS) if options.for_s else close_ns
     if not context.calendar.round_the_clock:
         until_ns = min(until_ns, close_ns)

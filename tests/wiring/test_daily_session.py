@@ -94,6 +94,16 @@ def test_it_waits_for_the_open_and_ends_with_the_close(tmp_path: Path) -> None:
     assert flatten(session.context).skipped and session.desk.held
 
 
+def test_between_two_hours_of_a_day_it_waits_for_the_next_open(tmp_path: Path) -> None:
+    """Of a market that is open over midnight entries were on all day."""
+    now_ns = begin_of(DAY) + 12 * 60 * MINUTE + 7
+    run = Session(tmp_path, now_ns, ("mon-fri 22:00-06:00",), for_s=1800.0)
+    run.desk.state, run.desk.reason = "reducing", "paper-run 2026-11-19: the session is over"
+    assert open_session(run.context).text == "entries on until 2026-11-20 22:30:00Z"
+    assert run.now_ns == begin_of(DAY) + 22 * 60 * MINUTE
+    assert run.desk.state == "active"
+
+
 def test_a_session_that_goes_on_keeps_its_end(tmp_path: Path) -> None:
     session = Session(tmp_path, OPEN_NS + MINUTE, (), for_s=600.0, flatten=True)
     open_session(session.context)
