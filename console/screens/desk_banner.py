@@ -49,19 +49,21 @@ def _unwatched(view: DeskView) -> str:
 
 def banner(view: DeskView, said: Said) -> tuple[str, str]:
     """(text, style); the text is "" where there is nothing to say."""
+    # Whatever else is said, a display that stands still is not to be taken for the desk.
+    still = "DISPLAY FROZEN · " if said.frozen else ""
     if said.waiting:
-        return f"{said.waiting} sent, waiting for the engine…", "badge-warn"
+        return f"{still}{said.waiting} sent, waiting for the engine…", "badge-warn"
     if said.notice:
-        return said.notice, "badge-bad"
+        return f"{still}{said.notice}", "badge-bad"
     if view.link in (LinkState.ENGINE_GONE, LinkState.LOST):
-        return past_words(view), "badge-bad"
+        return f"{still}{past_words(view)}", "badge-bad"
+    if said.receipt:
+        return f"{still}{said.receipt} · Esc closes", "badge-good"
     if said.frozen:
         return f"DISPLAY FROZEN · the desk goes on behind it · {said.thaws} thaws", "badge-warn"
     if said.too_small:
         columns, rows = COMPACT
         return f"terminal too small: {columns}×{rows} shows the desk", "badge-warn"
-    if said.receipt:
-        return f"{said.receipt} · Esc closes", "badge-good"
     if view.status is not None and not said.reason_is_whole:
         return f"{view.risk_state.upper()}: {view.status.risk_reason}", "badge-warn"
     if view.status is not None and view.status.hands_off:

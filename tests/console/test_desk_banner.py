@@ -48,3 +48,15 @@ def test_an_engine_that_only_watches_says_so_as_long_as_it_runs() -> None:
     )
     view.set_link(LinkState.ENGINE_GONE, "")
     assert "HANDS OFF" not in banner(view, Said())[0]
+
+
+def test_a_receipt_is_seen_on_a_frozen_display_and_on_a_small_one() -> None:
+    view = DeskView()
+    view.merge(sample_desk.full_frame())
+    receipt = "FLATTEN: canceled 4/4, closed 3/3, verified flat in 1.2 s"
+    assert banner(view, Said(receipt=receipt, too_small=True)) == (f"{receipt} · Esc closes", "badge-good")
+    told = banner(view, Said(receipt=receipt, frozen=True))[0]
+    assert told == f"DISPLAY FROZEN · {receipt} · Esc closes"
+    assert banner(view, Said(notice="HALT NOT CONFIRMED", frozen=True))[0].startswith("DISPLAY FROZEN · HALT")
+    view.set_link(LinkState.LOST, "")
+    assert banner(view, Said(frozen=True))[0].startswith("DISPLAY FROZEN · LINK LOST")
