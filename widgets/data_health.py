@@ -150,8 +150,8 @@ def _age(age_ms: float | None) -> str:
     return figures.age(None if age_ms is None else age_ms * 1e6)
 
 
-def quarantine_lines(rows: Sequence[QuarantineRow] | None, width: int) -> list[Line]:
-    """What was not believed, newest first."""
+def quarantine_lines(rows: Sequence[QuarantineRow] | None, width: int, day: int = 0) -> list[Line]:
+    """What was not believed, newest first. ``day``: today, ``figures.day_of``; 0: not known."""
     lines = section("Set aside", "not believed, and why; tickdesk quarantine lists all")
     if rows is None:
         return [*lines, (("not known yet", "muted"),)]
@@ -159,7 +159,7 @@ def quarantine_lines(rows: Sequence[QuarantineRow] | None, width: int) -> list[L
         return [*lines, (("nothing so far", "muted"),)]
     cells: list[list[Cell]] = [
         [
-            (figures.clock(row.ns), "muted"),
+            (figures.on_day(row.ns, day), "muted"),
             (row.symbol, "bold"),
             (row.reason, "warn"),
             (row.kind, "muted"),

@@ -24,7 +24,8 @@ def explanation_lines(explanation: Explanation, taken_apart: str = "e: what move
     lines: list[Line] = [((explanation.headline, "bold"),)]
     if explanation.opportunity is not None:
         row = explanation.opportunity
-        lines += section("Opportunity")
+        day = figures.day_of(row.created_ns)
+        lines += section("Opportunity", f"{figures.date(row.created_ns)}, UTC")
         lines.append(
             (
                 SIDES.get(row.side, (row.side, "text")),
@@ -41,7 +42,7 @@ def explanation_lines(explanation: Explanation, taken_apart: str = "e: what move
                 ("seen ", "muted"),
                 (figures.clock_ms(row.created_ns), "text"),
                 ("  expires ", "muted"),
-                (figures.clock_ms(row.expires_ns), "text"),
+                (figures.clock_ms(row.expires_ns, day), "text"),
                 (f"  {row.merged} later blends merged" if row.merged else "", "muted"),
                 ("  id ", "muted"),
                 (row.id, "muted"),
@@ -107,12 +108,14 @@ def _held(explanation: Explanation) -> list[Line]:
     """What stood in the way of an order."""
     code, _, detail = explanation.held.partition(": ")
     times = f", {explanation.held_times} times so far" if explanation.held_times > 1 else ""
+    seen = explanation.opportunity
+    day = figures.day_of(seen.created_ns) if seen is not None else 0
     return [
         *section("In the way of an order", "a live opportunity is tried again when it is merged"),
         (
             (f"✗ {code} ", "bad"),
             (f"{detail}  ", "text"),
-            (figures.clock(explanation.held_ns) + times, "muted"),
+            (figures.on_day(explanation.held_ns, day) + times, "muted"),
         ),
     ]
 
@@ -143,8 +146,9 @@ def _checks(checks: Sequence[Check]) -> list[Line]:
 def _order(explanation: Explanation) -> list[Line]:
     """Events and fills in order of time, each with the time since the decision; then each step's own time."""
     events, fills = explanation.order_events, explanation.fills
-    lines = section("Order", events[0].client_order_id if events else fills[0].client_order_id)
     first = events[0] if events else None
+    begun = first or fills[0]
+    lines = section("Order", f"{begun.client_order_id}, {figures.date(begun.ns)}")
     if first is not None and first.request is not None:
         request = first.request
         lines.append(
@@ -170,9 +174,8 @@ def _order(explanation: Explanation) -> list[Line]:
         entries.append((fill.ns, tuple(cells)))
     for ns, cells_of in sorted(entries, key=lambda entry: entry[0]):
         since = f"+{figures.micros((ns - start) / 1000)}"
-        lines.append(
-            (("  ", "text"), (figures.clock_ms(ns), "muted"), (since.rjust(10) + "  ", "accent"), *cells_of)
-        )
+        at = figures.clock_ms(ns, figures.day_of(begun.ns))
+        lines.append((("  ", "text"), (at, "muted"), (since.rjust(10) + "  ", "accent"), *cells_of))
     if explanation.latencies:
         lines.append(_steps(explanation.latencies))
     if explanation.slippage_bps is not None:

@@ -218,7 +218,15 @@ def percent(share: float | None, decimals: int = 0) -> str:
     return UNKNOWN if share is None or not math.isfinite(share) else f"{share * 100:z.{decimals}f}%"
 
 
-def clock_ms(ns: int) -> str:
+def date(ns: int) -> str:
+    """``2026-01-01`` in UTC; unknown for 0."""
+    return moment(ns)[:10]
+
+
+def clock_ms(ns: int, day: int = 0) -> str:
+    """``12:00:07.123`` in UTC; where that is not on ``day``, with its date. ``day`` 0: not known."""
+    if day > 0 and ns > 0 and day_of(ns) != day:
+        return f"{moment(ns)[5:10]} {clock_ms(ns)}"
     return f"{clock(ns)}.{ns % NS // 1_000_000:03d}" if ns > 0 else UNKNOWN
 
 

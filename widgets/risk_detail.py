@@ -76,8 +76,9 @@ def limit_lines(found: Sequence[Gauge] | None, width: int) -> list[Line]:
     return [*lines, *(gauge_lines(found, width) or [(("nothing is used of any limit", "muted"),)])]
 
 
-def denial_lines(drops: Mapping[str, int], orders: Iterable[OrderRow]) -> list[Line]:
-    """How often each check denied, what that means, and the newest orders that it hit."""
+def denial_lines(drops: Mapping[str, int], orders: Iterable[OrderRow], day: int = 0) -> list[Line]:
+    """How often each check denied, what that means, and the newest orders that it hit. ``day``: today,
+    ``figures.day_of``; 0: not known."""
     counts = {
         reason: count
         for code, count in drops.items()
@@ -101,13 +102,13 @@ def denial_lines(drops: Mapping[str, int], orders: Iterable[OrderRow]) -> list[L
     )
     if denied:
         lines += section("Denied last")
-    lines += [_denied(row) for row in denied[:MOST_DENIED]]
+    lines += [_denied(row, day) for row in denied[:MOST_DENIED]]
     return lines
 
 
-def _denied(row: OrderRow) -> Line:
+def _denied(row: OrderRow, day: int) -> Line:
     return (
-        (f"{figures.clock(row.created_ns)}  ", "muted"),
+        (f"{figures.on_day(row.created_ns, day)}  ", "muted"),
         (f"{row.side} {figures.amount(row.quantity)} {short_name(row.symbol)}", "text"),
         (f"  {row.reason}", "warn"),
     )

@@ -11,6 +11,7 @@ from console.table_csv import exported
 from console.view import DeskView
 from engine.api.protocol import QuarantineRow, SymbolDataRow
 from widgets.data_health import feed_lines, quarantine_lines, symbol_data_lines
+from widgets.figures import day_of
 from widgets.lines import Line
 
 SHOWN = 50
@@ -43,4 +44,4 @@ class FeedsScreen(AskingReader):
         loading = view.status.loading if view.status is not None else ""
         lines = feed_lines(list(view.feeds.values()), width, loading, self._stale_s)
         lines += symbol_data_lines(self._symbols, width)
-        return lines + quarantine_lines(self._aside, width)
+        return lines + quarantine_lines(self._aside, width, day_of(view.now_ns))

@@ -11,6 +11,7 @@ from console.view import DeskView
 from engine.api.trading_protocol import AccountDetail, LimitRow
 from engine.errors import LinkError
 from engine.events import RiskChange
+from widgets.figures import day_of
 from widgets.gauges import gauges
 from widgets.lines import Line
 from widgets.risk_detail import change_lines, denial_lines, exposed_lines, limit_lines, state_lines
@@ -57,5 +58,5 @@ class RiskScreen(AskingReader):
         lines = state_lines(view.status, stale=view.is_worth_stale)
         lines += limit_lines(found, width)
         lines += change_lines(self._changes)
-        lines += denial_lines(drops, view.orders.values())
+        lines += denial_lines(drops, view.orders.values(), day_of(view.now_ns))
         return lines + exposed_lines(self._account, width)

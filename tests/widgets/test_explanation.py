@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from engine.api.protocol import Explanation
+from engine.events import NS
 from tests.console import sample_desk as sample
 from widgets.explanation import explanation_lines
+from widgets.figures import clock_ms, date
 
 
 def lines(story: Explanation) -> list[str]:
@@ -43,6 +45,19 @@ def test_a_denial_names_its_check() -> None:
     shown = lines(msgspec.structs.replace(sample.explanation(), verdict=denied))
     assert any(line.startswith("✗ denied STALE_DATA 4.2 s old") for line in shown)
     assert any(line.startswith("  ✗ STALE_DATA") and "limit 3 s" in line for line in shown)
+
+
+def test_the_day_is_named_and_so_is_another() -> None:
+    """A story that is read a day later does not seem to be of today."""
+    story = sample.explanation()
+    first, *_, last = story.order_events
+    overnight = msgspec.structs.replace(last, ns=last.ns + 86_400 * NS)
+    shown = lines(msgspec.structs.replace(story, order_events=(*story.order_events, overnight)))
+    day, next_day = date(first.ns), date(overnight.ns)
+    assert any(line.startswith("Order") and day in line for line in shown)
+    assert any(line.startswith("Opportunity") and day in line for line in shown)
+    told = [line for line in shown if next_day[5:] in line]
+    assert len(told) == 1 and clock_ms(overnight.ns) in told[0]
 
 
 def test_what_stood_in_the_way_is_named() -> None:

@@ -12,6 +12,7 @@ from tests.console import sample_account as account
 from tests.console import sample_desk as sample
 from tests.console.sample_desk import NOW_NS
 from widgets.codes import MEANINGS, meaning
+from widgets.figures import date, day_of
 from widgets.lines import Line
 from widgets.risk_detail import change_lines, denial_lines, exposed_lines, limit_lines, state_lines
 
@@ -54,6 +55,8 @@ def test_denials_by_count_with_the_newest_orders() -> None:
     assert "SCORE" not in said, "that is no denial of the risk's"
     assert "buy 345 DOT-USD  STALE_DATA: 4.2 s, limit 3 s" in said
     assert "nothing was denied" in text(denial_lines({"risk:X": 0}, ()))
+    tomorrow = day_of(NOW_NS) + 1
+    assert date(NOW_NS)[5:] in text(denial_lines({"risk:X": 1}, sample.orders(), tomorrow))
 
 
 def test_what_is_not_known_is_said() -> None:
