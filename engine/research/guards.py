@@ -176,6 +176,13 @@ def _of_data(backtest: Backtest) -> list[str]:
             f"bars begin up to {early_ns / DAY_NS:.3g} days after those of the desk, which counts from "
             "Thursday, 1 January 1970: all times told here are as much too early"
         )
+    found += [
+        f"{one.symbol}: from {datetime.fromtimestamp(one.leap_ns // NS, UTC).date()} on prices are "
+        f"{one.leap_ratio:.3g} times those before, as after a split that the data is not adjusted for "
+        "(history import --actions)"
+        for one in backtest.data
+        if one.leap_ns
+    ]
     for symbol, missing, expected in gaps(backtest):
         found.append(f"{symbol}: {missing:,} bars are missing ({_share(missing, expected)} of its time)")
     return found

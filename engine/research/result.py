@@ -45,6 +45,9 @@ class Source(msgspec.Struct, frozen=True):
     """Bars that its time has; 0: not known, as of ticks."""
     early_ns: int = 0
     """By so much, at most, its bars stand before their beginning: see ``bar_ticks.on_grid``."""
+    leap_ns: int = 0
+    """The bar from which on prices are ``leap_ratio`` of those before, as after a split; 0: there is none."""
+    leap_ratio: float = 1.0
 
 
 class Deal(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ from engine.research.bar_ticks import PER_BAR, VOLUME, Series, median_bar_pct, o
 from engine.research.bar_vwaps import BarVwaps
 from engine.research.curves import Floats, Integers, times_and_marks
 from engine.research.guards import steps
+from engine.research.leaps import leap
 from engine.research.plan import Plan
 from engine.research.result import MOST_LINES, Rejects, Source
 from engine.store.bars_read import Bars
@@ -169,11 +170,14 @@ def _bars(
         digest = hashlib.sha256(made.begin_ns.tobytes() + made.values.tobytes()).hexdigest()
         first_ns, last_ns = int(made.begin_ns[0]), int(made.begin_ns[-1])
         own_ns = one.bars.open_ns[inside]
+        leaped = leap(made)
         sources.append(
             Source(
                 *(one.bars.symbol, one.told, len(made.begin_ns), first_ns, last_ns, interval_s, digest),
                 one.adjusted,
                 early_ns=int((own_ns - on_grid(own_ns, interval_s)).max()),
+                leap_ns=0 if leaped is None else leaped.ns,
+                leap_ratio=1.0 if leaped is None else leaped.ratio,
             )
         )
         series.append(made)

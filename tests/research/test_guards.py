@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
+from engine.events import NS
 from engine.research.guards import FEW_TRADES, gaps, of_trials, steps, warnings
 from engine.research.result import Source, Stop
 from tests.research.made import DAY, backtest, held, rejects, trade, weekdays
@@ -100,6 +103,15 @@ def test_weeks_without_any_bar_are_missing_and_a_weekend_is_not() -> None:
     assert steps([np.delete(begins, np.arange(50, 55))], DAY) == [247]  # a week of holidays
     (told,) = steps([np.delete(begins, np.arange(50, 90))], DAY)
     assert told == pytest.approx(252, abs=2)
+
+
+def test_a_split_that_nobody_told_of() -> None:
+    """Of raw prices a buyer had lost three quarters in a night, and no word said that it was none."""
+    ns = weekdays(1)[0]
+    source = Source("AAA", "raw.csv", 100, ns, ns + 140 * DAY, 86_400, "", leap_ns=ns, leap_ratio=0.25)
+    day = datetime.fromtimestamp(ns // NS, UTC).date()
+    assert f"AAA: from {day} on prices are 0.25 times those before, as after a split" in said(data=(source,))
+    assert "split" not in said()
 
 
 def test_a_model_that_was_trained_on_what_it_is_run_over() -> None:
