@@ -205,8 +205,8 @@ def _gross(preview: OrderPreview) -> Line:
     """How much of what the desk may hold altogether is in use with it: no venue of paper lends a margin."""
     checks = preview.verdicts[0].checks if preview.verdicts else ()
     check = next((one for one in checks if one.code == GROSS), None)
-    if check is None:
-        return ()
+    if check is None or not preview.cash_after:
+        return ()  # without a rate it would be told in one currency, and its limit in another
     ink = "text" if check.passed else "bad"
     most = check.limit.removeprefix("<= ")
     return (("  gross ", "muted"), (f"{_whole(check.value)} of {_whole(most)}", ink))

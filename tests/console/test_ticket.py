@@ -289,6 +289,9 @@ def test_the_preview_says_what_is_used_of_the_whole_exposure(value: str, limit: 
     lines = preview_lines(msgspec.structs.replace(preview, verdicts=(verdict,)))
     said = f"{float(value):,.0f} of {float(limit):,.0f}"
     assert any((said, style) in line for line in lines) and said.count(" of ") == 1
+    unknown = msgspec.structs.replace(preview, verdicts=(verdict,), cash_after="")
+    told = "".join(text for line in preview_lines(unknown) for text, _ in line)
+    assert "gross" not in told, "no rate is known: its limit is in another currency"
 
 
 async def test_a_ticket_before_the_first_symbol_says_so() -> None:
