@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from dataclasses import replace
 
 from console.cli.client import no_engine, none_to_watch
-from console.cli.desk import answers, tapes
+from console.cli.desk import answers, comes, tapes
 from console.cli.looks import looks, require_looks
 from console.cli.settings import configuration, is_read_only, key_map, state_dir
 from console.cli.terminal import require_terminal
@@ -15,6 +16,8 @@ from console.engine_at import EngineAt, at_url, token_of
 from console.requests import Requests
 from engine.api.address import socket_path
 from engine.config import Config
+from engine.one_line import OneLine
+from engine.store.lock import holder
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -22,13 +25,16 @@ def run(arguments: argparse.Namespace) -> int:
     if getattr(arguments, "target", None):
         return _elsewhere(arguments, config)
     where, read_only = state_dir(arguments), is_read_only(arguments, config)
-    if not answers(socket_path(where)):
+    if not answers(socket_path(where)) and holder(where) is None:
         raise none_to_watch(where) if read_only else no_engine(where)
     require_terminal()
     require_looks(arguments, config)
     keys = key_map(arguments, config)
     from console.attach import attach
 
+    with OneLine(sys.stderr, "tickdesk: ") as said:
+        if not comes(where, said):
+            raise no_engine(where)
     return attach(
         config,
         where,

@@ -15,12 +15,22 @@ from engine import nan_json
 from engine.api.address import check, socket_path
 from engine.api.protocol import ErrorReply
 from engine.errors import LinkError, NoEngineError, RefusedError
+from engine.store.lock import holder
 
 _T = TypeVar("_T")
 KEY = "Idempotency-Key"
 
 
 def no_engine(state_dir: Path) -> NoEngineError:
+    """None is there, or one that cannot be reached: it may have to compile first."""
+    try:
+        pid = holder(state_dir)
+    except OSError:
+        pid = None
+    if pid is not None:
+        return NoEngineError(
+            f"the engine for {state_dir} (pid {pid}) does not answer: it starts, or ends; try again soon"
+        )
     return NoEngineError(f"no engine runs for {state_dir}: start one with `tickdesk` or `tickdesk --no-ui`")
 
 
