@@ -25,7 +25,7 @@ class Kind(NamedTuple):
     outside: tuple[str, ...] = ()
     """Columns whose text may come from outside the desk."""
     source: Mapping[str, str] = MappingProxyType({})
-    """The table's name of a column, where it is exported under another."""
+    """The table's name of a column, or SQL that tells it, where it is exported under another."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -37,7 +37,17 @@ KINDS: Mapping[str, Kind] = {
         outside=("symbol", "reason", "list_id", "venue_order_id", "who", "gateway"),
     ),
     "fills": Kind("fills", TABLES["fills"], "seq", "ns", outside=("symbol", "trade_id", "currency")),
-    "positions": Kind("positions", TABLES["positions"], "symbol", "", outside=("symbol",)),
+    "positions": Kind(
+        "positions",
+        (*TABLES["positions"], "currency"),
+        "symbol",
+        "",
+        outside=("symbol", "currency"),
+        # A symbol keeps the currency it was first counted in.
+        source=MappingProxyType(
+            {"currency": "(SELECT currency FROM fills WHERE symbol = positions.symbol ORDER BY seq LIMIT 1)"}
+        ),
+    ),
     # What trading added since the beginning: the starting cash is the configuration's, and in no table.
     "balances": Kind(
         "balances",

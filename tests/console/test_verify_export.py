@@ -143,6 +143,19 @@ def test_balances_are_what_trading_added(capsys: Capture, tmp_path: Path, store:
     store.close()
 
 
+def test_a_positions_amounts_have_their_currency(capsys: Capture, tmp_path: Path, store: Store) -> None:
+    """That of its first fill: money of several currencies stands in one column."""
+    with sqlite3.connect(tmp_path / DATABASE) as other:
+        firsts = other.execute("SELECT symbol, MIN(seq) FROM fills GROUP BY symbol").fetchall()
+        wanted = {symbol: ("EUR" if number % 2 else "") for number, (symbol, _) in enumerate(firsts)}
+        other.executemany(
+            "UPDATE fills SET currency = ? WHERE seq = ?", [(wanted[name], seq) for name, seq in firsts]
+        )
+    rows = export(capsys, tmp_path, "positions")
+    assert {row["symbol"]: row["currency"] for row in rows} == wanted and "EUR" in wanted.values()
+    store.close()
+
+
 def test_a_file_is_written_whole_and_privately(capsys: Capture, tmp_path: Path, store: Store) -> None:
     out = tmp_path / "orders.csv"
     code, told, _ = call(capsys, "export", "orders", "--out", str(out), "--state-dir", str(tmp_path))
