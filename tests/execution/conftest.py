@@ -1,8 +1,8 @@
-"""Builders of orders and instruments for the tests of execution."""
+"""Builders of orders and instruments, and a desk at a local Alpaca, for the tests of execution."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,8 @@ import pytest
 
 from engine.events import NS, OrderRequest, OrderType, Purpose, Side
 from engine.instruments import Instruments
+from tests.execution.alpaca_desk import DeskSide
+from tests.execution.alpaca_server import AlpacaServer
 
 SYMBOL = "sim:BTC-USD"
 T0 = 1_700_000_000 * NS
@@ -40,3 +42,15 @@ def request_() -> Callable[..., OrderRequest]:
         return OrderRequest(**(fields | changes))
 
     return make
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[AlpacaServer]:
+    async with AlpacaServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def desk(server: AlpacaServer) -> AsyncIterator[DeskSide]:
+    async with DeskSide(server).running() as running:
+        yield running
