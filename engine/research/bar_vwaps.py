@@ -13,12 +13,13 @@ _VWAP = 5
 
 
 class BarVwaps:
-    def __init__(self, series: Sequence[Series], interval_s: int) -> None:
-        """``series``: by index of their symbols."""
-        counts = [len(one.begin_ns) for one in series]
-        index = np.repeat(np.arange(len(series)), counts)
+    def __init__(self, series: Sequence[Series], interval_s: int, before: Sequence[Series] = ()) -> None:
+        """``series``: by index of their symbols; ``before`` likewise, of a warm-up."""
+        parts = [*before, *series]
+        counts = [len(one.begin_ns) for one in parts]
+        index = np.repeat([*range(len(before)), *range(len(series))], counts)
         begin, told = np.zeros(len(index), np.int64), np.full(len(index), np.nan)
-        for until, one in zip(np.cumsum(counts).tolist(), series, strict=True):
+        for until, one in zip(np.cumsum(counts).tolist(), parts, strict=True):
             here = slice(until - len(one.begin_ns), until)
             begin[here] = one.begin_ns
             if one.values.shape[1] > _VWAP:

@@ -54,7 +54,9 @@ class BarData(msgspec.Struct, frozen=True, dict=True):
     end_ns: int
     """Of the last bar."""
     warm: Ticks
-    """Of the bars before, which only warm indicators up."""
+    """Of ``before``, which only warms indicators up."""
+    before: tuple[Series, ...] = ()
+    """In the order of ``series``."""
 
     # The same for every run over them.
 
@@ -65,7 +67,7 @@ class BarData(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _vwaps(self) -> BarVwaps:
-        return BarVwaps(self.series, self.interval_s)
+        return BarVwaps(self.series, self.interval_s, self.before)
 
     def told_vwaps(self, ns: int, indices: Integers) -> Floats:
         """As ``BarVwaps.at``; sorted when a model first asks."""
@@ -192,7 +194,7 @@ def _bars(
     symbols = tuple(one.symbol for one in sources)
     note(f"{len(ticks) // PER_BAR:,} bars of {len(symbols)} symbol{'s' * (len(symbols) > 1)}")
     warm = _packed(before, plan, interval_s)
-    data = BarData(interval_s, symbols, tuple(series), ticks, gap_ns / NS, end_ns, warm)
+    data = BarData(interval_s, symbols, tuple(series), ticks, gap_ns / NS, end_ns, warm, tuple(before))
     return Prepared(plan, state_dir, data, None, tuple(sources), tuple(rejects))
 
 

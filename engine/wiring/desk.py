@@ -293,6 +293,8 @@ class Desk:
             self._on_time()
             if awaited:
                 self.model_bars.take(table)
+        elif self.model_bars.warms_up:
+            self.model_bars.take(table)
         self.signals.on_bars(table, trading=self.trading_enabled)
         self._expire()
         self._note_faults()

@@ -57,7 +57,7 @@ class ModelBars:
     any time; those of others from when a model wants them.
 
     Symbols that are polled have no bar at the moment when the others' close: theirs are told seconds later.
-    They are not scored on longer bars than the desk's own.
+    They are not scored on longer bars than the desk's own, but where bars are played.
     """
 
     def __init__(self, config: Config, features: FeatureEngine) -> None:
@@ -76,6 +76,10 @@ class ModelBars:
         """Called before bars are taken: who knows of trades that were missed says so now (``on_gap``,
         ``on_feed``). It must neither raise nor wait."""
         self._told_vwaps: Callable[[int, Integers], Floats] | None = None
+        self._left_out = POLLED
+        """Whose bars make up no longer ones."""
+        self.warms_up = False
+        """Whether the desk's bars of a warm-up are taken, too: no store tells of them."""
         if self.stored_s * NS % round(self._bar_s * NS) == 0:
             self._hold(self.stored_s)
 
@@ -84,6 +88,8 @@ class ModelBars:
         that end at ``ns``, NaN where none is told; models learn from what bars tell, and not from the prints
         that stand for them."""
         self._told_vwaps = told_vwaps
+        self.warms_up = True
+        self._left_out = ""  # a file's bars close when the others' do, whoever it is kept for
         self._coarse.pop(self.stored_s, None)
         self.stored_s = 0
 
@@ -108,7 +114,7 @@ class ModelBars:
         return any(boundary_ns % (interval_s * NS) == 0 for interval_s in self.wanted)
 
     def take(self, table: FeatureTable) -> None:
-        """The desk's bars that closed just now, once per boundary; not those of a warm-up."""
+        """The desk's bars that closed just now, once per boundary; those of a warm-up where ``warms_up``."""
         self.on_take()
         if self._coarse:
             vwaps = self._features.last_vwaps(table.indices)
@@ -204,6 +210,6 @@ class ModelBars:
         self._coarse[interval_s] = CoarseBars(
             interval_s,
             self._bar_s,
-            without=POLLED,
+            without=self._left_out,
             never_closes=lambda symbol: round_the_clock(name_of(symbol, self._symbols)),
         )

@@ -19,6 +19,7 @@ from engine.events import NS
 from engine.features.alpha158 import HISTORY, alpha158_block
 from engine.models.artefact import read_manifest
 from engine.models.builtin import PATH
+from engine.models.training.label import Series
 from engine.research.bar_ticks import ANY_SIZE
 from engine.research.guards import warnings
 from engine.research.plan import Plan
@@ -33,6 +34,7 @@ from engine.wiring import backtest
 from engine.wiring.backtest import prepare, run
 from engine.wiring.backtest_result import trained_until_ns
 from engine.wiring.desk import Desk
+from engine.wiring.longer_bars import longer_bars
 from engine.wiring.replay import replay
 from tests.bench.synthetic_tape import tape
 from tests.wiring.made_backtests import DAY_S, STRATEGIES, config, prepared, series, walk
@@ -443,3 +445,41 @@ def test_on_bars_a_model_is_fed_what_it_was_trained_on(
         for at in range(first, until)
     ]
     np.testing.assert_array_equal(np.stack(asked[first - until :]), np.stack(trained))
+
+
+@pytest.mark.parametrize("venue", ["sim", "poll"])
+def test_on_bars_a_model_of_longer_ones_is_warmed_up_and_fed_what_it_was_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, venue: str
+) -> None:
+    """Where a live desk speaks at its next bar, by the store's, it was silent for 61 of them; and of bars
+    that were imported for no venue it never spoke."""
+    symbols = tuple(f"{venue}:{name}-USD" for name in ("BTC", "ETH", "SOL"))
+    store_walks(tmp_path, symbols, 240)
+    asked: list[np.ndarray] = []
+
+    def says(rows: np.ndarray) -> np.ndarray:
+        asked.append(rows.copy())
+        return np.arange(float(len(rows)))
+
+    def scripted(desk: Desk, *_: object) -> None:
+        desk.model_bars.need([120.0])
+        desk.signals.scoring.set_active(Scripted("a" * 12, says, bar_interval_s=120.0))
+
+    monkeypatch.setattr(backtest, "_models", scripted)
+    since_ns = START_NS + 200 * 60 * NS
+    plan = Plan(symbols=symbols, interval_s=60, since_ns=since_ns, warm_bars=190)
+    run(config(["model"], "models.every_bars=1"), prepare(config(), plan, tmp_path))
+    with closing(BarReader(tmp_path / BARS_DATABASE)) as reader:
+        short = {one: read_period(reader, one, 60, 0, 1 << 62, adjust=False).traded() for one in symbols}
+    longer = longer_bars(
+        {name: Series(one.open_ns, one.values, one.open_ns < 0) for name, one in short.items()},
+        *(60, 120, lambda symbol: False, lambda share: None),
+    )
+    whole = [longer[name] for name in symbols]
+    first, until = int(np.searchsorted(whole[0].open_ns, since_ns)), len(whole[0].open_ns)
+    trained = [
+        np.stack([alpha158_block(one.values[None, at - HISTORY + 1 : at + 1])[0] for one in whole])
+        for at in range(first, until)
+    ]
+    assert len(asked) >= until - first == 20
+    np.testing.assert_array_equal(np.stack(asked[-20:]), np.stack(trained))
