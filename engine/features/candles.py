@@ -68,7 +68,8 @@ class Candles:
 
     def _take(self, bars: Floats, memory: tuple[Array, Array, Array]) -> Floats:
         rows = np.array(bars, np.float64, order="C")
-        typical = (rows[:, HIGH] + rows[:, LOW] + rows[:, CLOSE]) / 3.0
+        with np.errstate(over="ignore"):  # prices that add up to no number have no typical one
+            typical = (rows[:, HIGH] + rows[:, LOW] + rows[:, CLOSE]) / 3.0
         rows[:, VWAP] = np.where(np.isnan(rows[:, VWAP]), typical, rows[:, VWAP])
         point(self._desk, *memory, self._ring)
         values = np.empty((len(rows), len(FLOAT_FIELDS)))

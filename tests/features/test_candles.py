@@ -47,6 +47,12 @@ def test_a_vwap_that_is_not_told_is_the_typical_price() -> None:
     assert vwap == pytest.approx(32 / 3)
 
 
+def test_prices_that_add_up_to_no_number_warn_of_nothing() -> None:
+    bars = np.tile([1e308, 1.7e308, 1e308, 1.5e308, 1.0, math.nan], (30, 1))
+    newest = dict(zip(FLOAT_FIELDS, candle_values(bars, FeaturesConfig())[-1].tolist(), strict=True))
+    assert newest["close"] == 1.5e308 and newest["vwap"] == math.inf
+
+
 @pytest.mark.parametrize(
     ("column", "value"), [(0, 0.0), (3, -1.0), (1, math.nan), (2, math.inf), (4, -1.0), (5, math.inf)]
 )
