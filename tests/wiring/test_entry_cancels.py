@@ -6,8 +6,9 @@ from itertools import pairwise
 
 from engine.events import Alert, ChangeKind, OrderChange, OrderEvent, OrderState, Pending, RiskState
 from engine.execution.order import Order
-from tests.wiring.test_order_flow import Broker, place, routed, the_order
-from tests.wiring.test_trading import A, Market
+from tests.wiring.one_market import A, Market
+from tests.wiring.placed_orders import place, the_order
+from tests.wiring.silent_broker import Broker, routed
 
 
 def halted() -> tuple[Market, Broker, Order]:

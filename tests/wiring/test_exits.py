@@ -24,7 +24,7 @@ from engine.wiring.own_exits import OwnExits
 from tests.features.ticks import block
 from tests.features.ticks import quote as at
 from tests.wiring.conftest import START_NS, Bench
-from tests.wiring.test_trading import QUIET, A, Market, opened
+from tests.wiring.one_market import QUIET, A, Market, opened
 
 WIDE = ("exits.stop_loss_pct=20", "exits.take_profit_pct=20", "strategies.breakout.enabled=false")
 TRAIL = (*WIDE, "exits.trailing_stop_pct=1")

@@ -16,7 +16,7 @@ from engine.store.store import Store
 from engine.wiring.desk import Desk
 from engine.wiring.explain import explain, past, slippage_bps, sought
 from tests.wiring.conftest import Bench, simulated
-from tests.wiring.test_trading import A, Market
+from tests.wiring.one_market import A, Market
 
 RULES = (
     *("BELOW_MIN_SCORE", "LOW_CONFIDENCE", "FILLED_BAR", "NO_PRICE", "WIDE_SPREAD", "ILLIQUID"),

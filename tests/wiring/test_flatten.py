@@ -16,8 +16,9 @@ from engine.execution.gateway import Report
 from engine.wiring import flatten, order_template
 from engine.wiring.flatten import Flattening
 from tests.wiring.conftest import START_NS, calm, quote
-from tests.wiring.test_order_flow import Broker, requests, the_order
-from tests.wiring.test_trading import A, Market, opened
+from tests.wiring.one_market import A, Market, opened
+from tests.wiring.placed_orders import requests, the_order
+from tests.wiring.silent_broker import Broker
 
 B = "sim:BBB-USD"
 

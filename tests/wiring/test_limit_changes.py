@@ -12,8 +12,8 @@ from engine.errors import ConfigError
 from engine.events import Alert, JournalEvent, LimitChange, OrderType, Side
 from engine.wiring.limit_rows import limit_rows
 from tests.wiring.conftest import START_NS, Bench
+from tests.wiring.one_market import A, Market
 from tests.wiring.test_risk_view import order, send
-from tests.wiring.test_trading import A, Market
 
 REDUCE, HALT = "daily_loss_reduce_pct", "daily_loss_halt_pct"
 

@@ -14,8 +14,8 @@ from engine.events import OrderState, Purpose, RiskState
 from engine.slices import at_once
 from engine.wiring.placed import list_reply, placed_before
 from engine.wiring.tickets import Tickets
-from tests.wiring.test_order_flow import SLOW, restarted, the_order
-from tests.wiring.test_trading import A, Market, opened
+from tests.wiring.one_market import A, Market, opened
+from tests.wiring.placed_orders import SLOW, restarted, the_order
 
 State = OrderState
 

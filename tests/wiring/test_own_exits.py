@@ -9,9 +9,9 @@ import pytest
 from engine.events import Amendment, OrderEvent, OrderState, Purpose
 from engine.wiring.own_exits import OwnExits
 from engine.wiring.tickets import Tickets
-from tests.wiring.test_order_flow import SLOW, requests, the_order
+from tests.wiring.one_market import QUIET, A, Market, opened
+from tests.wiring.placed_orders import SLOW, requests, the_order
 from tests.wiring.test_order_lists import exits, place
-from tests.wiring.test_trading import QUIET, A, Market, opened
 
 STILL = tuple(f"strategies.{name}.enabled=false" for name in (*QUIET, "breakout"))
 NEAR = (*SLOW, *STILL, "exits.stop_loss_pct=0.5", "exits.take_profit_pct=1", "exits.sweep_s=1")

@@ -11,8 +11,9 @@ from engine.events import Alert, Amendment, ChangeKind, OrderChange, OrderEvent,
 from engine.execution.gateway import Report
 from engine.execution.order import Order
 from engine.wiring.tickets import Tickets
-from tests.wiring.test_order_flow import Broker, filled, place, the_order
-from tests.wiring.test_trading import A, Market
+from tests.wiring.one_market import A, Market
+from tests.wiring.placed_orders import filled, place, the_order
+from tests.wiring.silent_broker import Broker
 
 D = Decimal
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from engine.events import Alert, OrderEvent, OrderState, OrderType, RiskState
 from engine.execution.order import Order
-from tests.wiring.test_order_flow import Broker, filled, place, the_order
-from tests.wiring.test_trading import A, opened
+from tests.wiring.one_market import A, opened
+from tests.wiring.placed_orders import filled, place, the_order
+from tests.wiring.silent_broker import Broker
 
 
 class Refusing:

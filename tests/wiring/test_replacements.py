@@ -9,8 +9,9 @@ import pytest
 from engine.errors import OrderError
 from engine.events import Alert, ChangeKind, Fill, OrderChange, OrderEvent, OrderState, Purpose
 from engine.execution.order import Order
-from tests.wiring.test_order_flow import SLOW, Broker, place, the_order
-from tests.wiring.test_trading import A, Market, opened
+from tests.wiring.one_market import A, Market, opened
+from tests.wiring.placed_orders import SLOW, place, the_order
+from tests.wiring.silent_broker import Broker
 
 WIDE = ("exits.stop_loss_pct=1", "exits.take_profit_pct=40", "exits.sweep_s=1", "exits.cooldown_bars=0")
 

@@ -11,7 +11,7 @@ from engine.events import NS, OrderRequest, OrderType, Purpose, RiskState, Side
 from engine.execution.ids import client_order_id
 from engine.risk.limits import STRATEGY, SYMBOL
 from engine.risk.view import RiskView
-from tests.wiring.test_trading import A, Market, opened
+from tests.wiring.one_market import A, Market, opened
 
 D = Decimal
 

@@ -18,8 +18,8 @@ from engine.wiring.engine_options import EngineOptions
 from engine.wiring.flatten import Flattening
 from engine.wiring.live import LiveEngine
 from engine.wiring.trading_port import LiveTrading
-from tests.wiring.test_order_flow import requests, restarted
-from tests.wiring.test_trading import A, Market, opened
+from tests.wiring.one_market import A, Market, opened
+from tests.wiring.placed_orders import requests, restarted
 
 
 @pytest.mark.parametrize("phase", ["starting", "warming up"])
