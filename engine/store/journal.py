@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable, Sequence
 
@@ -55,11 +56,16 @@ class JournalWriter:
             self._checkpoint(connection, self._chain)
 
     def close(self, connection: sqlite3.Connection) -> None:
-        """The last transaction of a run: the next start has nothing to fold."""
-        if self._chain is not None and self._last_seq > self._chain.since.seq:
+        """The last transaction of a run: the next start has nothing to fold, and who copies the file alone
+        has all of it. Readers that are still open would leave the newest in the log beside it."""
+        if self._chain is None:
+            return
+        if self._last_seq > self._chain.since.seq:
             connection.execute("BEGIN IMMEDIATE")
             self._checkpoint(connection, self._chain)
             connection.execute("COMMIT")
+        with contextlib.suppress(sqlite3.Error):  # a full disk: it stays in that log
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _checkpoint(self, connection: sqlite3.Connection, chain: Chain) -> None:
         made = chain.close(self._last_seq, self._fold.held())

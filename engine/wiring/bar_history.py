@@ -124,10 +124,10 @@ class BarHistory:
         """Write what waits."""
         if self._redis is not None:
             self._redis.close()
+        if self._reader is not None:
+            self._reader.close()  # first: an open one leaves the newest bars beside the file
         if not self._store.close():
             log.error("the last bars could not be written: %s", self._store.error)
-        if self._reader is not None:
-            self._reader.close()
 
     # --- in, on the loop ---
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sqlite3
 import threading
 import traceback
@@ -96,6 +97,21 @@ def test_a_reader_cannot_write(store: Store) -> None:
     reader.close()
     with pytest.raises(StoreError, match="closed"):
         reader.last_seq()
+
+
+def test_a_copy_of_a_closed_stores_file_alone_has_everything(
+    store: Store, path: Path, tmp_path: Path
+) -> None:
+    reader = store.reader()  # one that nobody closes, as of who is still asked something
+    seqs = store.commit_now(samples.order(0))
+    assert reader.last_seq() == seqs[-1]
+    store.commit_now(samples.order(1))
+    assert store.close()
+    copy = Path(shutil.copy(path, tmp_path / "copy.sqlite"))
+    copied = read.Reader(copy)
+    assert copied.last_seq() == reader.last_seq() > seqs[-1]
+    copied.close()
+    reader.close()
 
 
 def test_waiting_commits_are_numbered_and_acknowledged_in_order(store: Store) -> None:
