@@ -8,6 +8,7 @@ after it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 from textual import events
@@ -39,6 +40,8 @@ class KeystrokesApp(App[None]):
             with suppress(TimeoutError):
                 async with asyncio.timeout(_OPENING_S):
                     await screen._mounted_event.wait()
+            if not screen.is_mounted and not self._does_at_once(event, _NEVER_WAIT):
+                return  # nothing that it could work on is there
         if not await self._act(event):
             await super().on_event(event)
         elif isinstance(screen, CalmScreen) and self.screen is screen:
@@ -78,10 +81,15 @@ class KeystrokesApp(App[None]):
         screen = self.screen
         if not isinstance(screen, TypeAheadScreen) or screen.typed_ahead is None:
             return False
-        at_once = _NEVER_WAIT if screen.typed_ahead else (*_NEVER_WAIT, *screen.AT_ONCE)
-        for _, bindings in screen._binding_chain:
-            for binding in bindings.key_to_bindings.get(event.key, ()):
-                if binding.priority or binding.action in at_once:
-                    return False
+        if self._does_at_once(event, _NEVER_WAIT if screen.typed_ahead else (*_NEVER_WAIT, *screen.AT_ONCE)):
+            return False
         screen.typed_ahead.append(event)
         return True
+
+    def _does_at_once(self, event: events.Key, actions: Sequence[str]) -> bool:
+        """Whether it is bound to one of them, or goes before all else."""
+        return any(
+            binding.priority or binding.action in actions
+            for _, bindings in self.screen._binding_chain
+            for binding in bindings.key_to_bindings.get(event.key, ())
+        )

@@ -9,10 +9,12 @@ import pytest
 from textual.command import CommandList
 from textual.events import Key
 
+from console import keystrokes
 from console.app import DeskApp
 from console.screens.alerts import AlertScreen
 from console.screens.amend import AmendScreen
 from console.screens.confirm import ConfirmScreen
+from console.screens.layouts import LayoutsScreen
 from console.screens.limits import LimitsScreen
 from console.screens.models import ModelsScreen
 from console.screens.ticket import TicketScreen
@@ -247,3 +249,15 @@ async def test_an_answer_counts_whatever_is_pressed_behind_it(
         assert [what[0] for what in link.sent] == ([sent] if sent else [])
         dialog.dismiss(None)
         assert app.screen is app.desk, "a dialog that has gone closes nothing"
+
+
+async def test_a_key_for_a_dialog_that_takes_too_long_to_open_is_dropped_and_halt_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keystrokes, "_OPENING_S", 0.0)
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        for key in ("v", "s", "H"):
+            await app.on_event(Key(key, key))
+        await until(pilot, lambda: link.sent == [("risk", "halted")])
+        assert isinstance(app.screen, LayoutsScreen) and app._exception is None
