@@ -76,3 +76,19 @@ async def test_what_is_not_known_yet_is_not_frozen() -> None:
         app.view.status = None
         await press(pilot, "f")
         assert not app.desk.frozen
+
+
+async def test_freeze_holds_the_panes_but_not_the_status() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        before = app.desk.ticks.rows
+        await pilot.press("f")
+        assert "FROZEN" in app.desk.banner.text
+        link.on_message(sample.next_frame(8))
+        app.paint()
+        assert app.desk.ticks.rows == before
+        assert app.desk.status_bar._view.status is not None
+        assert app.desk.status_bar._view.status.engine_ns == sample.NOW_NS + 2 * sample.NS
+        await pilot.press("f")
+        assert app.desk.ticks.rows != before
+        assert app.desk.banner.text == ""

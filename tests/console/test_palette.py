@@ -1,4 +1,4 @@
-"""The palette of actions: what closes it may come while it searches."""
+"""The palette of actions: it runs what is chosen, and what closes it may come while it searches."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from textual.command import CommandList, Hits
+from textual.widgets import OptionList
 
 from console.commands import DeskCommands, Palette
 from tests.console.fake_link import FakeLink
@@ -98,3 +99,20 @@ async def test_an_enter_that_more_was_typed_after_does_nothing() -> None:
         await press(pilot, *"freeze")
         await until(pilot, lambda: palette._listed == "freeze")
         assert app.screen is palette and not app.desk.frozen
+
+
+async def test_the_palette_runs_an_action() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("ctrl+p", *"halt")
+        palette = app.screen
+        for _ in range(100):
+            if palette.query_one("CommandList", OptionList).option_count:
+                break
+            await pilot.pause(0.02)
+        await pilot.press("enter", "enter")
+        for _ in range(100):
+            if link.sent:
+                break
+            await pilot.pause(0.02)
+    assert link.sent == [("risk", "halted")]

@@ -1,4 +1,4 @@
-"""A symbol's signals and an automation's definition: opened by Enter, true while they are open."""
+"""What Enter opens: signals, an explanation, an automation's definition; true while they are open."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from console.screens.automation import AutomationScreen
 from console.screens.explain import ExplainScreen
 from console.screens.signals import SignalsScreen
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import desk, text_of, toasts, until
+from tests.console.pilot import COMPACT, desk, text_of, toasts, until
 
 
 async def test_enter_on_a_symbol_shows_its_signals_and_keeps_them_new(
@@ -96,3 +96,31 @@ async def test_e_says_why_there_is_nothing_to_take_apart(changes: dict[str, obje
         await pilot.press("e")
         await until(pilot, lambda: toasts(app)[-1:] == [says])
         assert isinstance(app.screen, ExplainScreen)
+
+
+@pytest.mark.parametrize(("pane", "id"), [("2", "opp-0008"), ("4", "ord-0008")])
+async def test_enter_explains_opportunities_and_orders(pane: str, id: str) -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press(pane, "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, ExplainScreen)
+        text = "\n".join("".join(t for t, _ in line) for line in app.screen._lines.lines)
+        assert link.story.headline in text
+        assert "golden_cross" in text and "+0.210" in text
+        assert "open interest, options, sentiment" in text
+        assert "ORDER_NOTIONAL" in text and "5,000.62 USD" in text
+        assert "+21.1ms" in text
+        await pilot.press("escape")
+        assert app.screen is app.desk
+    assert link.sent == [("explain", id)]
+
+
+async def test_explain_shows_why_there_is_nothing_to_explain() -> None:
+    link = FakeLink()
+    link.error = "no opportunity or order opp-0008 is known"
+    async with desk(link, COMPACT) as (app, pilot):
+        await pilot.press("2", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, ExplainScreen)
+        assert app.screen._lines.lines[0][0][0] == link.error
