@@ -181,7 +181,11 @@ def gateway(config: Config, state_dir: Path) -> Finding | None:
                 what, "nobody has a token, so nothing listens", "`tickdesk token add NAME --role read`"
             )
         if api.tls_cert:
-            Certificate(Path(api.tls_cert), Path(api.tls_key))
+            certificate = Certificate(Path(api.tls_cert), Path(api.tls_key))
+            now_s = time.time()
+            if said := certificate.ending(now_s):
+                state = bad if now_s >= certificate.ends_s else warn
+                return state(what, f"{api.listen}: {said}", "put a new one in its place: it is read again")
     except TickdeskError as error:
         return bad(what, clean(error, 200), f"nobody is served on {api.listen} until then")
     return ok(what, f"{api.listen}, {'TLS' if api.tls_cert else 'without TLS of its own'}")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import ssl
+import time
 from asyncio import sslproto
 from pathlib import Path
 
 from engine.errors import ConfigError
+from engine.gateway.certificate_end import ends_s
 from engine.text import clean
 
 log = logging.getLogger("engine.gateway")
 
 _OTHERS = 0o007
+SOON_S = 14 * 86_400.0
+"""So long before its end a certificate is told of."""
 _BUFFER = 16 * 1024
 """Bytes: a record of TLS has no more."""
 
@@ -23,6 +28,7 @@ class Certificate:
 
     def __init__(self, cert: Path, key: Path) -> None:
         self._cert, self._key = cert.expanduser(), key.expanduser()
+        self.ends_s = math.inf
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.context.set_alpn_protocols(["http/1.1"])
@@ -30,10 +36,24 @@ class Certificate:
         _keep_small_buffers()
         self._stamp = self._look()
         self._load(self.context)
+        self._said = ""
+
+    def ending(self, now_s: float) -> str:
+        """That it has ended, or soon will, one line; "": it is good for longer."""
+        if now_s < self.ends_s - SOON_S:
+            return ""
+        day = time.strftime("%Y-%m-%d", time.gmtime(self.ends_s))
+        if now_s < self.ends_s:
+            return f"the certificate is good until {day} only"
+        return f"the certificate ended on {day}: whoever looks at it hangs up"
 
     def follow(self) -> bool:
         """Take files that changed; whether they were. Those that cannot be used are told, and the ones before
-        stay."""
+        stay. An end that is near is told, too."""
+        said = self.ending(time.time())
+        if said and said != self._said:
+            log.warning("%s", said)
+        self._said = said
         try:
             stamp = self._look()
             if stamp == self._stamp:
@@ -58,6 +78,10 @@ class Certificate:
                 f"api.tls_cert and api.tls_key cannot be used ({clean(reason, 80)}): PEM, the key of that"
                 " certificate, without a password"
             ) from None
+        try:
+            self.ends_s = ends_s(self._cert.read_text("ascii", "replace"))
+        except (ValueError, OSError):  # it is served all the same
+            self.ends_s = math.inf
 
     def _look(self) -> tuple[tuple[int, int, int], ...]:
         try:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -18,20 +19,22 @@ import trustme
 
 from console.cli import main
 from console.cli.attach import role_at
+from console.doctor import services
 from console.engine_at import at_url, token_of
 from engine.config import load
 from engine.config.api import ApiConfig
 from engine.errors import ConfigError, LinkError, TickdeskError
 from engine.gateway import accepting
 from engine.gateway.answers import SNAPSHOT
+from engine.gateway.certificate_end import ends_s
 from engine.gateway.run import NoTokenError, opened
 from engine.gateway.tls import Certificate
 from engine.gateway.tokens import FILE, Tokens
 from tests.gateway.conftest import Gate, made_tokens
 
 
-def issue(ca: trustme.CA, folder: Path) -> tuple[Path, Path]:
-    one = ca.issue_cert("127.0.0.1", "localhost")
+def issue(ca: trustme.CA, folder: Path, until: datetime | None = None) -> tuple[Path, Path]:
+    one = ca.issue_cert("127.0.0.1", "localhost", not_after=until)
     cert, key = folder / "cert.pem", folder / "key.pem"
     cert.write_bytes(b"".join(part.bytes() for part in one.cert_chain_pems))
     key.touch(0o600)
@@ -95,6 +98,45 @@ def test_a_certificate_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path
         with pytest.raises(ConfigError) as caught:
             Certificate(*pair)
         assert "api.tls_" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("year", [2031, 2049, 2050, 2120])
+def test_until_when_a_certificate_is_good_is_read_from_it(tmp_path: Path, year: int) -> None:
+    until = datetime(year, 2, 28, 23, 59, 58, tzinfo=UTC)
+    cert, key = issue(trustme.CA(), tmp_path, until)
+    pem = cert.read_text()
+    assert ends_s(pem) == Certificate(cert, key).ends_s == until.timestamp()
+    der = ssl.PEM_cert_to_DER_cert(pem.partition("-----END")[0] + "-----END CERTIFICATE-----")
+    for size in range(len(der)):
+        try:
+            cut_s = ends_s(ssl.DER_cert_to_PEM_cert(der[:size]))
+        except ValueError:
+            continue
+        assert cut_s == until.timestamp()
+
+
+def test_the_end_of_a_certificate_is_told_before_and_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    until = datetime(2031, 3, 4, tzinfo=UTC)
+    cert, key = issue(trustme.CA(), tmp_path, until)
+    Tokens(tmp_path).add("one", "read", now_ns=0)
+    config = load(
+        overrides=["api.listen=127.0.0.1:1", f"api.tls_cert={cert}", f"api.tls_key={key}"], environ={}
+    )
+    certificate = Certificate(cert, key)
+    for days, state, says in (
+        (-15, "ok", "TLS"),
+        (-13, "warn", "good until 2031-03-04 only"),
+        (1, "bad", "ended on 2031-03-04"),
+    ):
+        now_s = (until + timedelta(days=days)).timestamp()
+        monkeypatch.setattr(time, "time", lambda now_s=now_s: now_s)
+        found = services.gateway(config, tmp_path)
+        assert found is not None and found.state == state and says in found.text
+        for _ in range(3):
+            certificate.follow()
+    assert [says in text for says, text in zip(("only", "ended"), caplog.messages, strict=True)] == [True] * 2
 
 
 def tmp_path_of(folder: Path, name: str) -> Path:
