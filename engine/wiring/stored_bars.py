@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
@@ -12,6 +13,8 @@ from engine.errors import ConfigError, ModelError, StoreError
 from engine.events import NS
 from engine.models.training.label import Series
 from engine.models.training.panel import Progress
+from engine.research import bar_ticks
+from engine.research.leaps import leap
 from engine.store.adjust import factors
 from engine.store.bar import Provenance
 from engine.store.bars_period import read_period
@@ -59,6 +62,7 @@ def stored_bars(
         notes = (*notes, f"{adjusted} was split in that time: adjusted for splits and dividends")
     series = {symbol: _series(one) for symbol, one in bars.items() if len(one)}
     series = _lengthened(config, series, stored, int(interval_s), progress)
+    notes += _unadjusted(series)
     empty = [symbol for symbol in stored if symbol not in series]
     if empty:
         notes = (*notes, f"no bars in that time of {_names(empty)}: left out")
@@ -80,6 +84,20 @@ def stored_bars(
         + (", without vwap" if share < _VWAPS else "")
     )
     return TrainingBars(series, float(interval_s), source, notes)
+
+
+def _unadjusted(series: dict[str, Series]) -> tuple[str, ...]:
+    """Of a split that nobody told of the label is a return that nobody had."""
+    found = []
+    for symbol, one in series.items():
+        leaped = leap(bar_ticks.Series(one.open_ns, one.values))
+        if leaped is not None:
+            day = datetime.fromtimestamp(leaped.ns // NS, UTC).date()
+            found.append(
+                f"from {day} on prices of {clean(symbol, 60)} are {leaped.ratio:.3g} times those before, as "
+                "after a split that they are not adjusted for (history import --actions)"
+            )
+    return tuple(found)
 
 
 def _intervals(reader: BarReader, symbols: Sequence[str], interval_s: float) -> dict[str, int]:

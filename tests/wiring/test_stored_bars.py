@@ -63,12 +63,15 @@ def test_a_split_is_no_return(tmp_path: Path) -> None:
     assert loaded(tmp_path).notes == (), "long ago"
     split(tmp_path, SYMBOLS[1], 550)
     found = loaded(tmp_path)
-    assert found.notes == ("binance:BUSDT was split in that time: adjusted for splits and dividends",)
+    adjusted, jump = found.notes
+    assert adjusted == "binance:BUSDT was split in that time: adjusted for splits and dividends"
+    # The walk knows of no split: to adjust it is what makes it jump.
+    assert "prices of binance:BUSDT are 4 times those before" in jump
     assert found.source.endswith("3 symbols, adjusted")
     ratio = found.series[SYMBOLS[1]].values[:, 3] / whole.series[SYMBOLS[1]].values[:, 3]
     assert ratio[0] == pytest.approx(0.25) and ratio[-1] == 1.0
     asked = loaded(tmp_path, adjust=True)
-    assert asked.notes == () and asked.source == found.source
+    assert asked.notes == (jump,) and asked.source == found.source
     assert asked.series[SYMBOLS[1]].values.tobytes() == found.series[SYMBOLS[1]].values.tobytes()
 
 
