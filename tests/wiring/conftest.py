@@ -129,3 +129,15 @@ def taped(bench: Bench, path: Path) -> None:
             bench.desk.on_events(batch)
         else:
             bench.desk.on_block(batch, tape.symbols)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "tickdesk.db"
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    yield

@@ -17,6 +17,7 @@ from tests.wiring.conftest import START_NS, Bench, calm
 from tests.wiring.hook import until
 
 SYMBOL = "test:BTC-USD"
+NOTIFY = {"type": "notify", "text": "{symbol} {side} {score} {price}: {reason}"}
 
 
 @dataclass
