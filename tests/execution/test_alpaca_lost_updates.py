@@ -82,3 +82,20 @@ async def test_a_state_that_says_nothing_is_asked_for_at_growing_intervals(
     assert time.monotonic() - began > 0.7, "a quarter of a second, then half of one"
     server.end("td-1", "canceled")
     await desk.reaches(S.CANCELED)
+
+
+async def test_an_execution_that_the_venue_took_back_does_not_take_all_requests(
+    server: AlpacaServer, desk: DeskSide
+) -> None:
+    """What follows it is then more than is filled, however often the venue is asked."""
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    server.fill("td-1", "0.5", "100")
+    await desk.reaches(S.PARTIALLY_FILLED)
+    server.executions.clear()
+    server.order("td-1")["filled_qty"] = "0"
+    before, began = server.requests.total(), time.monotonic()
+    server.fill("td-1", "2", "100")
+    await desk.until(lambda: time.monotonic() > began + 1.0)
+    assert 2 <= server.requests.total() - before <= 12, server.requests
+    assert desk.order().filled == Decimal("0.5")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from engine.events import OrderEvent, OrderRequest, OrderState
-from engine.execution.alpaca.job import FIRST_ASK_NS, Job, Phase
+from engine.execution.alpaca.job import FIRST_ASK_NS, MAX_ASK_NS, Job, Phase
 from engine.execution.alpaca.tracked import Tracked
 from engine.execution.alpaca.wire import Execution, OrderRow, same_symbol, stamp_ns
 from engine.execution.gateway import Report
@@ -156,6 +156,9 @@ class Jobs:
         if tracked.ask:
             tracked.ask = False
             job.ask_at(now_ns)
+        if tracked.ask_later:
+            tracked.ask_later = False
+            job.ask_at(now_ns + MAX_ASK_NS)
         if tracked.short:
             self.fetch(now_ns)
         identity = tracked.client_order_id

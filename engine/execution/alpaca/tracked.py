@@ -55,6 +55,8 @@ class Tracked:
         """A replacement that is not confirmed yet."""
         self.ask = False
         """The venue must be asked what is so."""
+        self.ask_later = False
+        """The same, though its answer to that was no help."""
         self.arrived_late = False
         """It works at the venue although it was given up."""
         self.taken_in_kind = _ZERO
@@ -66,6 +68,8 @@ class Tracked:
         self._booked: dict[str, Decimal] = {}
         if order.filled:
             self._booked[order.venue_order_id] = order.filled
+        self._beyond: set[str] = set()
+        """Executions that were more than the venue said is filled."""
         self._executions: set[tuple[str, Decimal | None, Decimal, Decimal]] = set()
         self._ending: tuple[OrderState, str] | None = None
         self._wanted: Amendment | None = None
@@ -247,10 +251,14 @@ class Tracked:
         if key in self._executions:
             return
         if booked + quantity > told:
-            log.info(
-                "order %s: execution %s is beyond what is filled: asking", self.client_order_id, trade_id
-            )
-            self.ask = True
+            if trade_id not in self._beyond:
+                self._beyond.add(trade_id)
+                log.info(
+                    "order %s: execution %s is beyond what is filled: asking", self.client_order_id, trade_id
+                )
+                self.ask = True
+            else:  # an execution before it was taken back, say: to ask at once again would take all requests
+                self.ask_later = True
             return
         if order.state is _S.HELD:
             self._event(_S.SUBMITTED, "released by its parent", now_ns)
