@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,6 +47,7 @@ _SOURCES = (
     *("feature_table.py", "events/signals.py"),
 )
 _BLAS = "scipy.linalg"
+_MADE = "made"
 _numba: Any = numba  # its type stubs know neither the cache's setting nor records
 _VOID, _INT32 = ir.IntType(8).as_pointer(), ir.IntType(32)
 _log = logging.getLogger(__name__)
@@ -204,14 +205,38 @@ def cache_folder() -> Path | None:
     return next((place / name for place in places if _writable(place / name)), None)
 
 
+def are_made(folder: Path) -> bool:
+    """Whether all kernels are there, made of the very files that are here."""
+    try:
+        return (folder / _MADE).read_text() == _stamps()
+    except OSError:
+        return False
+
+
+def note_made(folder: Path) -> None:
+    """All kernels are there."""
+    with contextlib.suppress(OSError):  # it is looked for again
+        (folder / _MADE).write_text(_stamps())
+
+
+def _stamps() -> str:
+    """Times and sizes of the sources: numba takes no code whose file has others."""
+    found = [file.stat() for file in _sources()]
+    return hashlib.sha256(repr([(one.st_mtime_ns, one.st_size) for one in found]).encode()).hexdigest()
+
+
 def _digest() -> str:
     """Twelve hex digits over the kernels' sources, the fields of their rows and the compiler's version."""
     digest = hashlib.sha256(f"{numba.__version__} {FLOAT_FIELDS}".encode())
+    for file in _sources():
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _sources() -> Iterator[Path]:
     for source in _SOURCES:
         path = _ENGINE / source
-        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
+        yield from sorted(path.glob("*.py")) if path.is_dir() else [path]
 
 
 def _writable(folder: Path) -> bool:
