@@ -86,8 +86,7 @@ def _compile_apart(folder: Path | None, note: Note, first: str) -> int:
     with os.fdopen(reader, encoding="utf-8") as lines:
         try:
             try:
-                for share in (first, _HALF):
-                    children.append(_begin(share, writer))  # one that began is ended, too
+                children.extend(_begin(share, writer) for share in (first, _HALF))
             finally:
                 os.close(writer)
             for line in lines:
@@ -117,13 +116,12 @@ def _environment() -> dict[str, str]:
 
 
 def _compile_share(share: str, note: Note) -> None:
-    of_ticks = _OF_TICKS
+    for compile_kernels in _BESIDE if share == _HALF else _OF_TICKS:
+        compile_kernels(note)
     if share == _SET_UP:
         from engine.wiring import play_kernel
 
-        of_ticks = (*_OF_TICKS, play_kernel.compile_kernels)
-    for compile_kernels in _BESIDE if share == _HALF else of_ticks:
-        compile_kernels(note)
+        play_kernel.compile_kernels(note)
 
 
 def _main(arguments: Sequence[str]) -> int:
