@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -148,38 +148,48 @@ def test_the_file_is_private_and_rotates(tmp_path: Path) -> None:
     assert "number=399" in path.read_text()
 
 
-def test_a_full_disk_is_told_in_a_line_and_shows_no_secret(
-    captured: Captured, capsys: pytest.CaptureFixture[str]
-) -> None:
-    kept = next(one for one in logging.getLogger().handlers if isinstance(one, logs.PrivateFileHandler))
+@pytest.fixture
+def on_full_disk(captured: Captured) -> Callable[[], None]:
+    """Its file is on a full disk from now on; called: there is room again."""
+    (kept,) = (one for one in captured.logs._handlers if isinstance(one, logs.PrivateFileHandler))
     assert kept.stream is not None
-    real = os.dup(kept.stream.fileno())
+    at = kept.stream.fileno()
+    real = os.dup(at)
     with Path("/dev/full").open("wb") as full:
-        os.dup2(full.fileno(), kept.stream.fileno())
+        os.dup2(full.fileno(), at)
+
+    def room() -> None:
+        os.dup2(real, at)
+        os.close(real)
+
+    return room
+
+
+def test_a_full_disk_is_told_in_a_line_and_shows_no_secret(
+    captured: Captured, on_full_disk: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed: list[logging.Handler] = []
+    monkeypatch.setattr(logging.Handler, "handleError", lambda handler, record: printed.append(handler))
     for number in range(3):
         logs.log(LOGGER, logging.WARNING, "refused", number=number, token="tickdesk-1234")
-    assert capsys.readouterr().err == ""
+    assert not {*printed} & {*captured.logs._handlers}, "a traceback, with the record as it is"
     assert [line.split(" ", 1)[1] for line in captured.lines] == [
         "WARNING feeds.binance refused number=0 token=[hidden]",
         f"ERROR logs {captured.path} takes no lines: No space left on device",
         "WARNING feeds.binance refused number=1 token=[hidden]",
         "WARNING feeds.binance refused number=2 token=[hidden]",
     ]
-    os.dup2(real, kept.stream.fileno())
-    os.close(real)
+    on_full_disk()
     LOGGER.warning("room again")
     text = captured.path.read_text()
     assert "room again" in text and "up to 4 lines before this one are missing" in text
 
 
+@pytest.mark.usefixtures("on_full_disk")
 def test_a_full_disk_does_not_keep_the_file_from_being_closed(captured: Captured) -> None:
-    kept = next(one for one in logging.getLogger().handlers if isinstance(one, logs.PrivateFileHandler))
-    assert kept.stream is not None
-    with Path("/dev/full").open("wb") as full:
-        os.dup2(full.fileno(), kept.stream.fileno())
     LOGGER.warning("refused")
     captured.logs.close()
-    assert kept not in logging.getLogger().handlers
+    assert not {*captured.logs._handlers} & {*logging.getLogger().handlers}
 
 
 def test_a_file_that_cannot_be_is_refused_and_nothing_is_left_behind(tmp_path: Path) -> None:
