@@ -46,6 +46,7 @@ from tests.api.fake_market import FakeMarket
 from tests.api.fake_models import FakeModels
 from tests.api.fake_trading import FakeTrading
 from tests.console import sample_desk as sample
+from tests.console import sample_explanation, sample_feeds
 
 SYMBOLS = ("simulated:BTC-USD", "kraken:BTC/USD")
 
@@ -57,7 +58,7 @@ class FakeData:
         self._asked = asked
 
     def symbols(self) -> tuple[SymbolDataRow, ...]:
-        return tuple(sample.symbol_data())
+        return tuple(sample_feeds.symbol_data())
 
     def bars(self, symbol: str, count: int) -> BarsRow | None:
         self._asked.append(("bars", symbol, count))
@@ -80,7 +81,7 @@ class FakeData:
         self, *, symbol: str, reason: str, since_ns: int, limit: int
     ) -> tuple[QuarantineRow, ...]:
         self._asked.append(("quarantine", symbol, reason, since_ns, limit))
-        return tuple(sample.set_aside())
+        return tuple(sample_feeds.set_aside())
 
 
 class FakeDesk:
@@ -127,7 +128,7 @@ class FakeDesk:
         return self.fault or self.halt
 
     async def explain(self, identity: str) -> Explanation | None:
-        return sample.explanation() if identity == "opp-0008" else None
+        return sample_explanation.explanation() if identity == "opp-0008" else None
 
     def strategies(self) -> tuple[StrategyDetail, ...]:
         return samples.strategy_details()

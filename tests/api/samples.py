@@ -12,6 +12,7 @@ from engine.api.protocol import (
 )
 from engine.events import NS
 from tests.console import sample_desk as sample
+from tests.console import sample_explanation
 
 
 def strategy_details() -> tuple[StrategyDetail, ...]:
@@ -54,7 +55,7 @@ def strategy_details() -> tuple[StrategyDetail, ...]:
 
 
 def symbol_signals(symbol: str) -> SymbolSignals:
-    blend = sample.explanation().blend
+    blend = sample_explanation.explanation().blend
     assert blend is not None
     return SymbolSignals(
         symbol=symbol,
@@ -65,7 +66,7 @@ def symbol_signals(symbol: str) -> SymbolSignals:
         inputs=blend.inputs,
         absent=tuple(family.value for family in blend.absent),
         blocked="",
-        features=sample.features(),
+        features=sample_explanation.features(),
         notes=("absent: options (10 %)",),
     )
 

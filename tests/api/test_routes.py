@@ -26,7 +26,7 @@ from engine.signal_exchange import MAX_CANDLES, SignalsReply
 from tests.api import samples
 from tests.api.conftest import Serve
 from tests.api.fake_trading import PERFORMANCE
-from tests.console import sample_desk as sample
+from tests.console import sample_feeds
 
 decode = msgspec.json.decode
 WHO = {"X-Tickdesk-Client": "test"}
@@ -163,7 +163,7 @@ async def test_points_of_the_equity_curve_are_bounded(serve: Serve, points: str)
 async def test_the_data_of_each_symbol_and_a_book(serve: Serve) -> None:
     async with serve() as served:
         status, body = await served.request("GET", "/v1/data")
-        assert (status, decode(body, type=list[SymbolDataRow])) == (200, sample.symbol_data())
+        assert (status, decode(body, type=list[SymbolDataRow])) == (200, sample_feeds.symbol_data())
         for written in ("kraken:BTC/USD", "kraken%3ABTC%2FUSD"):
             status, body = await served.request("GET", f"/v1/depth/{written}")
             assert status == 200 and decode(body, type=DepthRow).asks == ((101.0, 3.0),)
@@ -189,7 +189,7 @@ async def test_the_newest_bars_of_a_symbol(serve: Serve) -> None:
 async def test_what_was_set_aside_is_listed_by_symbol_reason_and_time(serve: Serve) -> None:
     async with serve() as served:
         status, body = await served.request("GET", "/v1/quarantine")
-        assert (status, decode(body, type=list[QuarantineRow])) == (200, sample.set_aside())
+        assert (status, decode(body, type=list[QuarantineRow])) == (200, sample_feeds.set_aside())
         query = "symbol=kraken:BTC%2FUSD&reason=OUTLIER&since=1767268798000000000&limit=1000"
         assert (await served.request("GET", f"/v1/quarantine?{query}"))[0] == 200
         assert served.desk.asked == [

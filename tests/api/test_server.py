@@ -30,7 +30,7 @@ from engine.api.trading_protocol import FlattenPatch
 from engine.errors import LinkError, StoreError
 from engine.events import JournalEvent, RiskChange, RiskState
 from tests.api.conftest import Serve, Served, alert
-from tests.console import sample_desk as sample
+from tests.console import sample_explanation
 
 decode = msgspec.json.decode
 
@@ -78,7 +78,10 @@ async def test_reads(serve: Serve) -> None:
         status, body = await served.request("GET", "/v1/snapshot")
         assert (status, decode(body, type=StateFrame)) == (200, served.desk.frame)
         status, body = await served.request("GET", "/v1/explain/opp-0008")
-        assert (status, nan_json.decode(body, Explanation).headline) == (200, sample.explanation().headline)
+        assert (status, nan_json.decode(body, Explanation).headline) == (
+            200,
+            sample_explanation.explanation().headline,
+        )
 
 
 async def test_commands_reach_the_desk_with_who_asked(serve: Serve) -> None:

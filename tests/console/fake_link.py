@@ -53,7 +53,7 @@ from engine.errors import LinkError
 from engine.events import RiskChange
 from tests.api import samples
 from tests.api.fake_alerts import FakeAlerts
-from tests.console import sample_account, sample_market, sample_models
+from tests.console import sample_account, sample_explanation, sample_feeds, sample_market, sample_models
 from tests.console import sample_desk as sample
 
 DEFINITION = {
@@ -101,15 +101,15 @@ class FakeLink:
         """What a watched symbol is answered with."""
         self.latencies = sample_account.latency()
         self.rules = FakeAlerts(self.sent)
-        self.story = sample.explanation()
+        self.story = sample_explanation.explanation()
         self.details = {detail.name: detail for detail in samples.strategy_details()}
         self.blend_weights = BlendWeights(speed=20.0)
         self.live = samples.symbol_signals("simulated:BTC-USD")
         self.definitions: dict[str, object] = {row.name: DEFINITION for row in sample.automations()}
-        self.known_data: list[SymbolDataRow] = sample.symbol_data()
+        self.known_data: list[SymbolDataRow] = sample_feeds.symbol_data()
         self.inspected: Inspection | None = None
         self.daily_runs: list[DailyDetail] = []
-        self.set_aside: list[QuarantineRow] = sample.set_aside()
+        self.set_aside: list[QuarantineRow] = sample_feeds.set_aside()
         self.judged = sample_account.preview()
         """The answer to every preview."""
         self.previewed: list[OrderTicket] = []

@@ -23,7 +23,7 @@ from engine.api.protocol import EventFrame, Explanation, StateFrame
 from engine.events import Alert
 from tests.api import samples
 from tests.console import sample_desk as sample
-from tests.console import sample_market, sample_models
+from tests.console import sample_explanation, sample_market, sample_models
 from tests.console.fake_link import FakeLink
 from tests.console.hostile import HOSTILE, poison
 from widgets.explanation import explanation_lines
@@ -109,7 +109,7 @@ async def test_hostile_text_in_an_explanation() -> None:
         await pilot.pause()
         lines = app.screen.query_one(Lines)
         for texts in rounds():
-            story: Explanation = poison(sample.explanation(), texts)
+            story: Explanation = poison(sample_explanation.explanation(), texts)
             lines.set_lines(explanation_lines(story))
             for page in range(4):
                 lines.scroll_to(y=page * 20, animate=False, force=True)

@@ -9,12 +9,13 @@ from console.screens.feeds import FeedsScreen
 from engine.api.protocol import StateFrame
 from engine.errors import LinkError
 from tests.console import sample_desk as sample
+from tests.console import sample_feeds
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import COMPACT, WIDE, desk, text_of, until
 
 
 def frame(**changes: object) -> StateFrame:
-    return msgspec.structs.replace(sample.full_frame(**changes), feeds=sample.feeds())
+    return msgspec.structs.replace(sample.full_frame(**changes), feeds=sample_feeds.feeds())
 
 
 @pytest.mark.parametrize("size", [COMPACT, WIDE, (60, 16)], ids=str)

@@ -37,7 +37,7 @@ from engine.api.trading_protocol import AmendPatch, FlattenPatch, LimitPatch, Or
 from engine.errors import LinkError
 from engine.events import Fill, Side
 from tests.api.conftest import Serve, Served, serve
-from tests.console import sample_desk as sample
+from tests.console import sample_explanation
 
 __all__ = ["serve"]
 
@@ -297,7 +297,7 @@ async def test_commands(serve: Serve) -> None:
         assert (await link.set_risk("halted", "lunch")).ok
         assert (await link.reload_model()).text == "model loaded"
         assert (await link.flatten()).text == "verified flat"
-        assert (await link.explain("opp-0008")).headline == sample.explanation().headline
+        assert (await link.explain("opp-0008")).headline == sample_explanation.explanation().headline
         assert (await link.stop_engine()).ok
         assert served.desk.asked == [
             ("strategy", "trend", StrategyPatch(enabled=False), "console"),

@@ -15,7 +15,7 @@ from console.cli import main, status
 from console.doctor import services
 from engine.api import address
 from engine.api.protocol import Health, ModelRow
-from tests.console import sample_desk, sample_models
+from tests.console import sample_desk, sample_explanation, sample_models
 
 Says = Callable[..., Coroutine[Any, Any, tuple[int, str, str]]]
 BROKEN = "the strategy goes on without a model: /x/model.txt is damaged"
@@ -108,7 +108,7 @@ async def test_status_and_doctor_tell_the_model(
 
 async def test_in_a_shell_a_prediction_is_taken_apart_by_a_command(says: Says) -> None:
     story = msgspec.structs.replace(
-        sample_desk.explanation(), symbol="kraken:BTC/USD", model_version="a1b2c3d4e5f6", model_ns=17
+        sample_explanation.explanation(), symbol="kraken:BTC/USD", model_version="a1b2c3d4e5f6", model_ns=17
     )
     identity = "0123456789abcdef0123456789abcdef"
     code, out, err = await says({f"/v1/explain/{identity}": story}, "explain", identity)

@@ -19,7 +19,7 @@ from engine.alert_rule import AlertRule
 from engine.api.protocol import StateFrame
 from engine.api.rows import PlaybackRow
 from engine.events import NS
-from tests.console import sample_account
+from tests.console import sample_account, sample_feeds
 from tests.console import sample_desk as sample
 from tests.console.conftest import THEMES, Compare
 from tests.console.fake_link import FakeLink
@@ -145,11 +145,11 @@ class TestBothSizes:
         take(compare_pictures, size, "P")
 
     def test_feeds(self, compare_pictures: Compare, size: tuple[int, int]) -> None:
-        shown = msgspec.structs.replace(sample.full_frame(), feeds=sample.feeds())
+        shown = msgspec.structs.replace(sample.full_frame(), feeds=sample_feeds.feeds())
         take(compare_pictures, size, "F", link=FakeLink(shown))
 
     def test_feeds_to_the_end(self, compare_pictures: Compare, size: tuple[int, int]) -> None:
-        shown = msgspec.structs.replace(sample.full_frame(), feeds=sample.feeds())
+        shown = msgspec.structs.replace(sample.full_frame(), feeds=sample_feeds.feeds())
         take(compare_pictures, size, "F", "G", link=FakeLink(shown))
 
     def test_curve_and_performance(self, compare_pictures: Compare, size: tuple[int, int]) -> None:

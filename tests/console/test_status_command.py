@@ -8,10 +8,11 @@ from console.cli.status import lines
 from engine.api.health_protocol import BusHealth, JobsHealth
 from engine.api.protocol import FeedRow, Health
 from tests.console import sample_desk as sample
+from tests.console import sample_feeds
 
 
 def test_each_feed_with_what_is_wrong_with_it() -> None:
-    health = Health(True, 1, 42, sample.status(), sample.feeds())
+    health = Health(True, 1, 42, sample.status(), sample_feeds.feeds())
     told = {line.split(":")[0]: line for line in lines(health) if line.startswith("feed ")}
     assert "2 gaps, 1 reconnects, 1 books wrong now, 7 books" in told["feed binance"]
     assert told["feed gateio"].endswith("3 malformed, best effort refused, tries again in 4 s")
@@ -39,7 +40,7 @@ def test_symbols_that_must_not_be_entered_are_counted() -> None:
 
 
 def test_a_clock_that_denies_entries_and_a_tape_at_its_end() -> None:
-    off = msgspec.structs.replace(sample.feeds()[0], clock_offset_ms=12_400.0, clock_off=True)
+    off = msgspec.structs.replace(sample_feeds.feeds()[0], clock_offset_ms=12_400.0, clock_off=True)
     ended = FeedRow("okx", "ended", "end of tape", 100.0, 0, 7, 0)
     told = lines(Health(True, 1, 42, sample.status(), (off, ended)))
     assert any("12 s behind: entries denied" in line for line in told)

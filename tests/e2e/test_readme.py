@@ -20,7 +20,7 @@ from engine.config import FeedConfig
 from engine.feeds.registry import VENUES
 from engine.risk.checks import ENTRY_CHECKS, EXIT_CHECKS
 from engine.strategies.registry import STRATEGIES, StrategySet
-from tests.console import sample_desk as sample
+from tests.console import sample_explanation
 from tests.models.user_artefacts import RIDGE
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,9 @@ def test_the_strategy_is_one_and_speaks(tmp_path: Path) -> None:
     assert detail.enabled and not detail.error
     (param,) = [param for param in detail.params if param.name == "dip_pct"]
     assert param.default == 0.2 and param.range and param.about
-    row = msgspec.structs.replace(sample.features(), window_vwap=sample.features().close * 1.01)
+    row = msgspec.structs.replace(
+        sample_explanation.features(), window_vwap=sample_explanation.features().close * 1.01
+    )
     strategy = strategies._entries["dip"].strategy
     signal = strategy.on_bar(row)
     assert signal is not None and 0 < signal.score < 1 and signal.source == "dip"

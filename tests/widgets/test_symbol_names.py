@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from tests.console import sample_desk as sample
+from tests.console import sample_feeds
 from widgets.alerts import alert_fields
 from widgets.columns import Column, Widths
 from widgets.data_health import symbol_data_lines
@@ -99,7 +100,7 @@ def test_a_name_that_was_filtered_out_when_it_came_gets_its_room_when_it_is_show
 
 def test_symbols_are_told_apart_in_the_tables_that_are_read_too() -> None:
     symbols = ("binance-futures:BTCUSDT", "binance-futures:ETHUSDT")
-    row = sample.symbol_data()[0]
+    row = sample_feeds.symbol_data()[0]
     data = [msgspec.structs.replace(row, symbol=symbol) for symbol in symbols]
     text = "\n".join("".join(part for part, _ in line) for line in symbol_data_lines(data, 72))
     assert all(symbol in text for symbol in symbols), text

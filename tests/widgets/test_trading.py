@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.api.protocol import OrderRow
 from engine.events import Amendment, ChangeKind, OrderChange
-from tests.console import sample_account, sample_desk
+from tests.console import sample_account, sample_desk, sample_explanation
 from widgets.account import account_lines, drift_lines, performance_lines
 from widgets.braille import curve
 from widgets.columns import Column, choose_columns
@@ -248,7 +248,7 @@ def test_a_flat_account_is_a_line_in_the_middle() -> None:
 
 
 def test_amendments_are_told_among_the_events() -> None:
-    story = sample_desk.explanation()
+    story = sample_explanation.explanation()
     ns = story.order_events[-1].ns + 1_000_000
     wanted = Amendment(quantity=Decimal("0.04"), price=Decimal("64100.0"))
     changes = (
