@@ -145,14 +145,8 @@ def test_check_names_what_is_wrong() -> None:
 
 
 amounts = st.integers(1, 10**9).map(lambda n: D(n).scaleb(-6))
-
-
 prices = st.integers(1, 10**12).map(lambda n: D(n).scaleb(-7))
-
-
 fees = st.integers(-(10**6), 10**9).map(lambda n: D(n).scaleb(-8))
-
-
 steps = st.lists(
     st.tuples(st.sampled_from([BTC, ETH]), st.sampled_from(Side), amounts, prices, fees, st.booleans()),
     min_size=1,

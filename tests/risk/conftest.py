@@ -14,6 +14,7 @@ from engine.risk.view import RiskView
 SYMBOL = "sim:BTC-USD"
 T0 = 1_700_000_000 * NS
 INSTRUMENT = Instrument(0, SYMBOL, "USD", Decimal("0.01"), Decimal("0.001"), Decimal(10))
+GRIDLESS = Instrument(0, SYMBOL, "", Decimal("0.01"), Decimal("0.001"))
 
 
 def gate(**limits: Any) -> RiskGate:
@@ -62,3 +63,8 @@ def view(**changes: Any) -> RiskView:
         "model_age_ns": 0,
     }
     return RiskView(**(fields | changes))
+
+
+def codes(desk: RiskGate, request: OrderRequest, seen: RiskView) -> list[str]:
+    """All codes that fail."""
+    return [check.code for check in desk.check(request, seen).checks if not check.passed]
