@@ -21,7 +21,8 @@ from engine.api.protocol import Reply
 from engine.api.rows import OrderRow
 from engine.api.trading_protocol import OrderReply, OrderTicket, ReconciliationRow
 from tests.e2e.engine import RunningEngine, options
-from tests.execution.alpaca_server import KEY, SECRET, AlpacaServer
+from tests.execution.alpaca_server import AlpacaServer
+from tests.execution.alpaca_stream import KEY, SECRET
 
 BTC = "sim:BTC-USD"
 QUIET = options(

@@ -27,7 +27,8 @@ from engine.execution.blotter import Blotter
 from engine.execution.gateway import Report
 from engine.execution.order import Order
 from engine.wiring.broker import Brokers
-from tests.execution.alpaca_server import KEY, SECRET, AlpacaServer
+from tests.execution.alpaca_server import AlpacaServer
+from tests.execution.alpaca_stream import KEY, SECRET
 
 BTC, AAPL = "sim:BTC-USD", "sim:AAPL"
 KEYS = {"TICKDESK_ALPACA_KEY": KEY, "TICKDESK_ALPACA_SECRET": SECRET}

@@ -15,7 +15,8 @@ from engine.events import Amendment, Fill, OrderEvent, OrderState, Pending, Side
 from engine.execution.gateway import Report
 from engine.wiring.broker import BrokerError
 from tests.execution.alpaca_desk import DeskSide, ask
-from tests.execution.alpaca_server import SECRET, AlpacaServer
+from tests.execution.alpaca_server import AlpacaServer
+from tests.execution.alpaca_stream import SECRET
 
 S = OrderState
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from engine.events import Fill, OrderState
 from tests.execution.alpaca_desk import DeskSide, ask
-from tests.execution.alpaca_server import GARBAGE, AlpacaServer
+from tests.execution.alpaca_server import AlpacaServer
+from tests.execution.alpaca_stream import GARBAGE
 
 S = OrderState
 
