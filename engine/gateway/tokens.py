@@ -8,6 +8,7 @@ cannot be tried however fast a try is, and a slow one at every request could be 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import hmac
@@ -22,7 +23,7 @@ import msgspec
 
 from engine.errors import TokenError
 from engine.text import clean
-from engine.whole_file import whole_file
+from engine.whole_file import whole_bytes
 
 Role = Literal["read", "trade", "admin"]
 ROLES: tuple[Role, ...] = ("read", "trade", "admin")
@@ -35,6 +36,7 @@ _DAY_NS = 86_400 * 1_000_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _TOKEN = re.compile(r"tickdesk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _NOBODY = bytes(32)
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -118,7 +120,7 @@ class Tokens:
             if len(left) == len(kept):
                 known = ", ".join(token.name for token in kept) or "none"
                 raise TokenError(f"there is no token {clean(name, 40)}: there is {clean(known, 200)}")
-            self._write(left)
+            self._write(left, in_place=True)
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:
@@ -135,12 +137,27 @@ class Tokens:
         finally:
             os.close(descriptor)
 
-    def _write(self, tokens: tuple[Token, ...]) -> None:
+    def _write(self, tokens: tuple[Token, ...], *, in_place: bool = False) -> None:
+        """``in_place``: what is shorter than the file is written over it where there is no room beside it."""
+        data = msgspec.json.format(msgspec.json.encode(_Kept(tokens))) + b"\n"
         try:
-            with whole_file(self.path) as file:
-                file.write(msgspec.json.format(msgspec.json.encode(_Kept(tokens))).decode() + "\n")
+            try:
+                whole_bytes(self.path, data)
+            except OSError as error:
+                if not in_place or error.errno not in _NO_ROOM:
+                    raise
+                self._overwrite(data)
         except OSError as error:
             raise TokenError(f"cannot write {self.path}: {error.strerror}") from error
+
+    def _overwrite(self, data: bytes) -> None:
+        """Whoever may not come in any more is not let in until somebody makes room. A file that is torn by
+        this lets nobody in."""
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data.ljust(os.fstat(descriptor).st_size))
+            file.flush()
+            os.fsync(descriptor)
 
     def _look(self) -> None:
         """Read the file again where it is another than before."""

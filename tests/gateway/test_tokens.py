@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import TokenError
+from engine.gateway import tokens as tokens_module
 from engine.gateway.tokens import FILE, MOST_TOKENS, Tokens
 
 NOW = 1_800_000_000_000_000_000
@@ -106,6 +108,25 @@ def test_a_damaged_file_lets_nobody_in(tmp_path: Path, text: str) -> None:
     tokens.path.write_bytes(text.encode("latin-1"))
     with pytest.raises(TokenError, match="damaged"):
         tokens.find(token, NOW)
+
+
+def test_a_token_is_revoked_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no room for a file beside the old one; what is left fits into that."""
+    tokens = Tokens(tmp_path)
+    made = {name: tokens.add(name, "admin", NOW) for name in ("one", "two", "three")}
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tokens_module, "whole_bytes", full)
+    for gone in ("two", "one"):
+        Tokens(tmp_path).remove(gone)
+        assert tokens.find(made[gone], NOW) is None and tokens.find(made["three"], NOW) is not None
+    with pytest.raises(TokenError, match="No space left"):
+        tokens.add("four", "read", NOW)
+    assert tokens.find(made["three"], NOW) is not None
+    monkeypatch.undo()
+    assert tokens.add("four", "read", NOW) and [one.name for one in tokens.all()] == ["three", "four"]
 
 
 def test_a_file_that_others_can_read_lets_nobody_in(tmp_path: Path) -> None:
