@@ -10,6 +10,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from engine.bus.keys import Keys
+from engine.bus.server import WHEN_FULL
 from engine.errors import BusError
 from engine.store.store import Store
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 SETTING = "bus.journal"
 _FIELD = "journal"
 """Of the topology's hash: whose numbers those of orders and fills are."""
+_NOTE = WHEN_FULL + "return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])"
 
 
 async def claim(redis: Redis, keys: Keys, store: Store) -> None:
@@ -40,7 +42,7 @@ async def claim(redis: Redis, keys: Keys, store: Store) -> None:
             f"the orders of {keys.prefix} on the bus go up to event {last}, the journal ends at "
             f"{store.last_seq}: it is an older copy; find the newer one, or choose another bus.prefix"
         )
-    await redis.hset(keys.topology, _FIELD, mine)  # type: ignore[misc]
+    await redis.register_script(_NOTE)(keys=(keys.topology,), args=(_FIELD, mine))
 
 
 async def _last(redis: Redis, stream: str) -> int:

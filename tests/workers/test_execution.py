@@ -73,6 +73,19 @@ async def test_orders_on_the_bus_are_gone_on_with_by_their_own_journal_alone(
     assert store.close() and another.close()
 
 
+async def test_a_worker_that_is_started_on_a_full_bus_begins(
+    server: Server, redis: Redis, store: Store
+) -> None:
+    """It is full because nobody read: to wait for room would be to wait for ever."""
+    server.client().config_set("maxmemory", 1)
+    try:
+        await claim(redis, _KEYS, store)
+        await claim(redis, _KEYS, store)
+    finally:
+        server.client().config_set("maxmemory", 0)
+    assert store.close()
+
+
 async def test_a_worker_whose_part_of_the_bus_ends_ends_as_a_whole(server: Server, tmp_path: Path) -> None:
     engine = ExecutionEngine(
         EngineOptions(config=load(environ={}), state_dir=tmp_path),
