@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from engine.research.bar_ticks import CLOSE, OPEN, Series
 
@@ -31,12 +32,16 @@ def leap(series: Series) -> Leap | None:
     if len(closes) < 2 * _BARS:
         return None
     between = np.log(opens[1:]) - np.log(closes[:-1])
-    far = np.flatnonzero(np.abs(between) >= _RATIOS[0] - _NEAR)
-    near = np.abs(np.abs(between[far])[:, np.newaxis] - _RATIOS).min(axis=1) <= _NEAR
-    for at in far[near].tolist():
-        before, after = closes[max(0, at + 1 - _BARS) : at + 1], closes[at + 1 : at + 1 + _BARS]
-        stays = abs(float(np.log(np.median(after) / np.median(before))) - float(between[at])) <= _STAYS
-        usual = float(np.median(np.abs(np.diff(np.log(closes)))))
-        if stays and abs(float(between[at])) > _UNUSUAL * usual:
-            return Leap(int(series.begin_ns[at + 1]), float(np.exp(between[at])))
-    return None
+    size, usual = np.abs(between), float(np.median(np.abs(np.diff(np.log(closes)))))
+    far = np.flatnonzero((size >= _RATIOS[0] - _NEAR) & (size > _UNUSUAL * usual))
+    far = far[np.abs(size[far, np.newaxis] - _RATIOS).min(axis=1) <= _NEAR]
+    if not len(far):
+        return None
+    beyond = np.full(_BARS, np.nan)
+    spans = sliding_window_view(np.concatenate((beyond, closes, beyond)), _BARS)
+    before, after = (np.nanmedian(spans[far + 1 + shift], axis=1) for shift in (0, _BARS))
+    stays = far[np.abs(np.log(after / before) - between[far]) <= _STAYS]
+    if not len(stays):
+        return None
+    at = int(stays[0])
+    return Leap(int(series.begin_ns[at + 1]), float(np.exp(between[at])))

@@ -40,3 +40,11 @@ def test_no_split() -> None:
         assert leap(series(seed, {120: 0.5, 122: 2.0})) is None, "two bad bars"
         assert leap(series(seed, {120: 0.5}, move=0.2)) is None, "a wild coin"
     assert leap(Series(np.arange(3) * DAY * NS, np.ones((3, 5)))) is None
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("period", [2, 7])
+def test_prices_that_leap_to_and_fro_all_the_time(period: int) -> None:
+    """Minutes of a share at its smallest price, 0.01 and 0.02: each is looked at, not all bars for each."""
+    closes = np.where(np.arange(300_000) % period == period - 1, 0.02, 0.01)
+    assert leap(Series(np.arange(len(closes)) * 60 * NS, np.stack((closes,) * 5, axis=1))) is None
