@@ -68,6 +68,9 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     """Of the market stage: each feed's ``venue``, and its counters by their names."""
     recording: str = ""
     """Of the market stage: "on" while tapes are written, "failed" when they ended; "" without."""
+    taped: tuple[int, int, int] | None = None
+    """Of the market stage: bytes for its tapes that are not written yet, bytes that are, and how many ticks
+    and frames are on none; None without tapes."""
     socket: str = ""
     """Of the execution worker: where its engine listens, on its own machine."""
 

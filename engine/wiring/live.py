@@ -221,6 +221,11 @@ class LiveEngine:
         """As ``Recording.state``, here or elsewhere."""
         return self.recording.state
 
+    @property
+    def taped(self) -> tuple[int, int, int] | None:
+        """As ``Recording.taped``, here or elsewhere."""
+        return self.recording.taped
+
     def bus_line(self) -> tuple[str, bool]:
         """What the status line says of the bus, and whether it is well; "" without one."""
         return "", True

@@ -83,9 +83,11 @@ class Recording:
         return "failed" if self._recorder.error else "on"
 
     @property
-    def recorder(self) -> Recorder | None:
-        """What writes the tapes, for who counts; None without tapes."""
-        return self._recorder
+    def taped(self) -> tuple[int, int, int] | None:
+        """Bytes that are not written yet, bytes that are, and how many ticks and frames are on no tape; None
+        without tapes."""
+        recorder = self._recorder
+        return None if recorder is None else (recorder.pending, recorder.size, recorder.lost)
 
     def start(self) -> None:
         """What has come into the intake before is history, and on no tape."""

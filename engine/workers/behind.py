@@ -1,9 +1,9 @@
 """How many ticks are on the bus that not all have acknowledged, and whether more may be sent.
 
-Live, nothing waits for who is behind: what they have not read fills the server's memory, and a full one takes
-no ticks, of nobody's. So while execution reads nothing, the market worker sends no more from a bound on: what it
-cannot keep meanwhile is a gap that is told. Where execution reads, stops are watched, and nothing is held
-back for anybody else's sake.
+Live, nothing waits for who is behind: what they have not read fills the server's memory, and a full one
+takes no ticks, of nobody's. So while execution reads nothing, the market worker sends no more from a bound
+on: what it cannot keep meanwhile is a gap that is told. Where execution reads, stops are watched, and nothing
+is held back for anybody else's sake.
 """
 
 from __future__ import annotations

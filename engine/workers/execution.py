@@ -260,6 +260,10 @@ class ExecutionEngine(LiveEngine):
     def recording_state(self) -> str:
         return self.standing.recording
 
+    @property
+    def taped(self) -> tuple[int, int, int] | None:
+        return self.standing.taped
+
     def bus_line(self) -> tuple[str, bool]:
         return self.standing.line()
 

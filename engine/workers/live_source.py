@@ -71,6 +71,11 @@ class LiveSource:
         """ "on", "failed", or "" without tapes."""
         return self._recording.state
 
+    @property
+    def taped(self) -> tuple[int, int, int] | None:
+        """As ``Recording.taped``."""
+        return self._recording.taped
+
     async def open(self) -> None:
         """Raises ConfigError."""
         config = self._frame.config

@@ -390,6 +390,7 @@ class Market:
             lost=rounds.lost,
             feeds=() if self._source is None else self._source.feeds,
             recording="" if self._source is None else self._source.recording,
+            taped=None if self._source is None else self._source.taped,
         )
 
 

@@ -80,6 +80,13 @@ class Standing:
         told = [row.recording for row in found.workers if row.recording] if found is not None else []
         return "failed" if "failed" in told else "on" if told else ""
 
+    @property
+    def taped(self) -> tuple[int, int, int] | None:
+        """The same, of what is on its tapes."""
+        found = self._engine.bus
+        workers = found.workers if found is not None else ()
+        return next((row.taped for row in workers if row.taped is not None), None)
+
     def line(self) -> tuple[str, bool]:
         """In a few words, and whether it is well."""
         found = self._engine.bus

@@ -44,6 +44,10 @@ class TapeSource:
         """It is a tape already."""
         return ""
 
+    @property
+    def taped(self) -> None:
+        return None
+
     def take(self) -> bool:
         """Give the rounds their next piece; False: that was the last one."""
         piece = next(self._pieces, None)

@@ -18,6 +18,7 @@ from engine.config import load
 from engine.logs import LogRing
 from engine.ops.exposition import Page
 from engine.wiring.engine_options import EngineOptions
+from engine.wiring.metrics.service import ServiceMetrics
 from engine.workers.execution import ExecutionEngine
 from engine.workers.place import Place
 from engine.workers.standing import Standing
@@ -92,3 +93,28 @@ async def test_it_tells_of_workers_that_are_gone_and_of_a_server_that_is_full(
         await redis.config_set("maxmemory", 0)
     await looked(standing)
     assert standing.line() == ("nobody has the market stage, the execution stage", False)
+
+
+async def test_it_tells_of_the_tapes_that_the_market_worker_writes(
+    server: Server, redis: Redis, tmp_path: Path
+) -> None:
+    options = EngineOptions(config=load(environ={}), state_dir=tmp_path)
+    engine = ExecutionEngine(options, LogRing(), Control(), server.address, Place("w"))
+    engine.standing = standing = Standing(engine, redis)
+    page = Page()
+    ServiceMetrics(engine)(page)
+    assert b"\ntickdesk_recording_" not in page.text()
+    row = WorkerRow(
+        id="one", host="here", pid=1, stages=("market",), recording="on", taped=(4_096, 1_000_000, 7)
+    )
+    await Registry(redis, _KEYS).beat(row)
+    await looked(standing)
+    page = Page()
+    ServiceMetrics(engine)(page)
+    lines = page.text().decode().splitlines()
+    for line in (
+        "tickdesk_recording_pending_bytes 4096",
+        "tickdesk_recording_bytes_total 1000000",
+        "tickdesk_recording_lost_total 7",
+    ):
+        assert line in lines

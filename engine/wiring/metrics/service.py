@@ -44,7 +44,7 @@ class ServiceMetrics:
             "1 while the broker of jobs answers and workers take them; absent without one.",
             None if jobs is None else int(jobs.ok),
         )
-        recorder = engine.recording.recorder
+        pending, written, lost = engine.taped or (None, None, None)
         page.gauges(
             "tickdesk_queue_items",
             "What waits in the engine, by queue.",
@@ -60,17 +60,17 @@ class ServiceMetrics:
         page.gauge(
             "tickdesk_recording_pending_bytes",
             "Handed to the tapes, not written yet; absent while nothing is recorded.",
-            None if recorder is None else recorder.pending,
+            pending,
         )
         page.counter(
             "tickdesk_recording_bytes_total",
             "Written to tapes; absent while nothing is recorded.",
-            None if recorder is None else recorder.size,
+            written,
         )
         page.counter(
             "tickdesk_recording_lost_total",
             "Ticks and frames that are on no tape; absent while nothing is recorded.",
-            None if recorder is None else recorder.lost,
+            lost,
         )
 
 
