@@ -10,6 +10,8 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
+from engine.plain_number import is_plain
+from engine.text import clean
 from widgets.cell_styles import CellStyles
 from widgets.cells import CURSOR, Cell, fit, on_cursor
 from widgets.lines import line_strip
@@ -45,6 +47,9 @@ class FormOwner(Protocol):
     def form_changed(self, key: str, value: str) -> None: ...
 
     def form_submitted(self) -> None: ...
+
+    def form_refused(self, text: str) -> None:
+        """Why something that was pasted is not taken, one line."""
 
 
 class Form(CellStyles, can_focus=True, inherit_bindings=False):
@@ -116,6 +121,22 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         if self.take(event):
             event.stop()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A number as a whole or not at all, a text on one line; nothing in it is a key."""
+        event.stop()
+        field, text = self.field, clean(event.text, _LONGEST_TEXT).strip()
+        if field is None or field.choices or not text:
+            return
+        before = field.value if self._begun or field.text else ""
+        plain = is_plain(before + text) and all(_typed(field, character) for character in text)
+        if not field.text and not plain:
+            self._owner.form_refused(f"not pasted: {clean(text, 20)!r} is no plain number, as 1234.5 is")
+        elif len(before + text) > (_LONGEST_TEXT if field.text else _LONGEST):
+            self._owner.form_refused("not pasted: it is too long")
+        else:
+            self._set(field, before + text)
+            self._begun = True
 
     def action_step(self, step: int) -> None:
         keys = [field.key for field in self.fields]

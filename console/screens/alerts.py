@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -20,9 +20,6 @@ from widgets.alerts import AlertsGrid, alert_fields, alert_lines, alert_of
 from widgets.lines import Line
 from widgets.market.prices import decimals_needed, price_text
 from widgets.symbol_names import short_name
-
-if TYPE_CHECKING:
-    pass
 
 BEGIN: Mapping[str, str] = {"what": "last", "beyond": "above", "window_s": "60"}
 

@@ -84,6 +84,10 @@ class FormScreen(Modal[None], inherit_bindings=True):
         """Enter."""
         raise NotImplementedError
 
+    def form_refused(self, text: str) -> None:
+        """Something that was pasted is not taken."""
+        self.say(text)
+
     async def deliver(self) -> bool:
         """Send what was confirmed and say what came of it. True when it is done, and the dialog may close."""
         raise NotImplementedError

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+from textual import events
 from textual.app import App, ComposeResult
 
 from themes import THEMES, VARIABLE_DEFAULTS
@@ -11,6 +13,8 @@ from widgets.form import Form, FormField
 class Host(App[None]):
     def __init__(self) -> None:
         super().__init__()
+        self.changed: list[tuple[str, str]] = []
+        self.refused: list[str] = []
         self.register_theme(THEMES["tickdesk-dark"])
         self.theme = "tickdesk-dark"
 
@@ -21,10 +25,13 @@ class Host(App[None]):
         yield Form(self)
 
     def form_changed(self, key: str, value: str) -> None:
-        """Nothing is typed."""
+        self.changed.append((key, value))
 
     def form_submitted(self) -> None:
-        """Nor sent."""
+        self.changed.append(("submitted", ""))
+
+    def form_refused(self, text: str) -> None:
+        self.refused.append(text)
 
 
 async def test_a_choice_of_wide_characters_is_shown_whole_and_in_its_cells() -> None:
@@ -36,3 +43,68 @@ async def test_a_choice_of_wide_characters_is_shown_whole_and_in_its_cells() -> 
         )
         line = form.render_line(0)
         assert "‹日本語-USD›" in line.text and line.cell_length == 60
+
+
+FIELDS = (
+    FormField("side", "side", "buy", (("buy", "buy"), ("sell", "sell"))),
+    FormField("size", "size", "5"),
+    FormField("note", "note", "a ", text=True),
+)
+
+
+@pytest.mark.parametrize(
+    ("field", "pasted", "value"),
+    [
+        ("size", " 1250.5\n", "1250.5"),
+        ("size", "-3", "-3"),
+        ("note", "first\nsecond\x1b[2J\u202e\r", "a first second[2J"),
+    ],
+)
+async def test_what_is_pasted_is_typed_as_a_whole_and_no_key(field: str, pasted: str, value: str) -> None:
+    app = Host()
+    async with app.run_test(size=(60, 5)) as pilot:
+        form = app.query_one(Form)
+        form.show(FIELDS)
+        form.move_to(field)
+        form.focus()
+        form.post_message(events.Paste(pasted))
+        await pilot.pause()
+        assert app.changed == [(field, value)] and app.refused == []
+
+
+@pytest.mark.parametrize(
+    ("field", "pasted", "told"),
+    [
+        ("size", "1,250.5", "no plain number"),  # of which nobody knows what the comma means
+        ("size", "1" * 40, "too long"),
+        ("size", "[bold]7", "no plain number"),
+        ("size", "1e5", "no plain number"),
+        ("size", "7\n8", "no plain number"),
+        ("side", "sell", ""),
+        ("size", " \n", ""),
+    ],
+)
+async def test_what_is_no_number_is_not_pasted(field: str, pasted: str, told: str) -> None:
+    app = Host()
+    async with app.run_test(size=(60, 5)) as pilot:
+        form = app.query_one(Form)
+        form.show(FIELDS)
+        form.move_to(field)
+        form.focus()
+        form.post_message(events.Paste(pasted))
+        await pilot.pause()
+        assert app.changed == []
+        assert [told in text for text in app.refused] == ([True] if told else [])
+
+
+async def test_a_pasted_number_goes_on_with_what_was_typed() -> None:
+    app = Host()
+    async with app.run_test(size=(60, 5)) as pilot:
+        form = app.query_one(Form)
+        form.show(FIELDS)
+        form.move_to("size")
+        form.focus()
+        await pilot.press("1", "2")
+        form.post_message(events.Paste(".75"))
+        await pilot.pause()
+        assert app.changed[-1] == ("size", "12.75")
