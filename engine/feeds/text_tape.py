@@ -20,6 +20,8 @@ from engine.feeds.registry import VENUES, tells_instruments
 from engine.text import clean
 
 _HEAD_LINES = 64
+_HEAD_BYTES = 16 << 20
+"""Of them, about: a venue's reply of all its instruments is a line of a megabyte."""
 _Batch = TypeVar("_Batch")
 
 
@@ -48,14 +50,20 @@ class TextTape:
             raise TapeError(f"{path} is not a tape: no line of its beginning is a frame or a tick")
 
     def _head(self) -> list[bytes]:
+        head: list[bytes] = []
+        left = _HEAD_BYTES
         try:
-            first = next(iter(LineChunks(self._path)), b"")
+            for chunk in LineChunks(self._path):
+                head += chunk.split(b"\n", _HEAD_LINES)[:_HEAD_LINES]
+                left -= len(chunk)
+                if len(head) >= _HEAD_LINES or left <= 0:
+                    break
         except OSError as error:
             why = clean(error.strerror or error)
             raise TapeError(f"cannot read the tape {self._path}: {why}") from None
-        if not first:
+        if not head:
             raise TapeError(f"{self._path} is empty or cut off before its first line: nothing can be read")
-        return first.split(b"\n", _HEAD_LINES)[:_HEAD_LINES]
+        return head[:_HEAD_LINES]
 
     def _read_instruments(self, rows: list[Row]) -> None:
         """All such replies: a venue may answer kind by kind."""

@@ -283,6 +283,26 @@ def test_a_capture_tells_sizes_of_contracts_as_its_session_did(tmp_path: Path, f
     assert [event.bids[0] for event in events if isinstance(event, Depth)] == [(99.0, 0.01)]
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+def test_contracts_are_read_behind_a_reply_of_a_megabyte(tmp_path: Path, suffix: str) -> None:
+    """The venue answers kind by kind, and tells of all its spot pairs before the swaps."""
+    address = "https://www.okx.com/api/v5/public/instruments?instType="
+    pairs = json.dumps({"code": "0", "data": [{"instId": f"C{at}-USDT"} for at in range(28_000)]})
+    swaps = json.dumps({"code": "0", "msg": " " * 500_000, "data": INSTRUMENTS["SWAP"]["data"]})
+    rows = [
+        {"t": 1, "ch": "http", "url": f"{address}SPOT", "raw": pairs},
+        {"t": 1, "ch": "http", "url": f"{address}SWAP", "raw": swaps},
+        {"t": 2, "ch": "ws", "raw": trade(2, 1, native="BTC-USDT-SWAP")},
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    assert text.index(b"\n") < 1 << 20 < len(text) - 250_000
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(gzip.compress(text) if suffix.endswith("gz") else text)
+    tape = Tape([path], venue="okx")
+    events = [event for batch in tape.batches() if isinstance(batch, list) for event in batch]
+    assert [event.size for event in events if isinstance(event, Trade)] == [0.02]
+
+
 def test_best_bid_and_offer_bars_and_what_is_no_data() -> None:
     decoder = OkxDecoder(["BTC-USDT"])
     top = (
