@@ -77,7 +77,7 @@ class Palette(CommandPalette):
     def _wait_for_what_is_typed(self, event: Input.Submitted) -> None:
         """Textual would do what is first in the list of what was typed before."""
         typed = self.query_one(CommandInput).value.strip()
-        if self._listed is None and self._selected_command is None:
+        if self._listed != typed and self._selected_command is None:
             self._wanted = typed
             event.stop()
             event.prevent_default()

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from textual.command import CommandList, Hits
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 
 from console.commands import DeskCommands, Palette
 from tests.console.fake_link import FakeLink
@@ -87,6 +87,21 @@ async def test_enter_means_what_is_typed_and_not_what_is_listed_still(
         assert app.screen is palette and palette.query_one(CommandList).option_count > 1
         found.set()
         await until(pilot, lambda: app.screen is app.desk)
+        await until(pilot, lambda: app.desk.frozen)
+
+
+async def test_enter_means_what_is_typed_where_the_search_for_it_has_not_begun() -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        await press(pilot, "ctrl+p")
+        palette, typed = app.screen, "freeze the display"
+        assert isinstance(palette, Palette)
+        await until(pilot, lambda: palette._listed == "")
+        line = palette.query_one(Input)
+        with palette.prevent(Input.Changed):
+            line.value = typed
+        palette.post_message(Input.Changed(line, typed))
+        palette.post_message(Input.Submitted(line, typed))  # both at once, as of a palette that is busy
+        await until(pilot, lambda: app.screen is not palette)
         await until(pilot, lambda: app.desk.frozen)
 
 
