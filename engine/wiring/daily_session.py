@@ -1,7 +1,7 @@
 """The steps of a paper run that are not a daily run's: open, trade, stop, flatten.
 
 Between the market's open and its close the desk trades by itself, as configured. What a session sets is set
-back: entries are on while it runs, and off after it.
+back: entries are on while it runs, and off after it, and while the market is closed within it.
 """
 
 from __future__ import annotations
@@ -96,6 +96,7 @@ def trade(context: Context) -> Outcome:
         return Outcome("dry run: nothing is traded", skipped=True)
     span = context.product("open", Span)
     told_ns = away_ns = 0
+    was_open = True
     while (now_ns := context.clock()) < span.until_ns:
         try:
             frame = context.desk.ask("GET", "/v1/snapshot", StateFrame)
@@ -107,7 +108,12 @@ def trade(context: Context) -> Outcome:
                     str(error), "`tickdesk doctor` and engine.log tell why; then start it again"
                 ) from None
         else:
-            _go_on(context, frame)
+            is_open = context.calendar.is_open(now_ns)
+            if is_open:
+                _go_on(context, frame)
+            elif was_open and frame.status.risk_state == RiskState.ACTIVE.value:
+                _ask(context, frame.status, RiskState.REDUCING, "the market is closed for now")
+            was_open = is_open
             if now_ns - told_ns >= TELL_S * NS:
                 told_ns = now_ns
                 context.progress("trade", f"until {_time(span.until_ns)}: {_standing(frame)}")

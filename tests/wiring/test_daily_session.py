@@ -104,6 +104,22 @@ def test_between_two_hours_of_a_day_it_waits_for_the_next_open(tmp_path: Path) -
     assert run.desk.state == "active"
 
 
+def test_entries_are_off_while_the_market_is_closed_within_the_day(tmp_path: Path) -> None:
+    """Of a market that is open over midnight both ends lie in the day."""
+    told: list[tuple[int, str]] = []
+
+    class Watched(Session):
+        def _sleep(self, seconds: float) -> None:
+            if not told or told[-1][1] != self.desk.state:
+                told.append(((self.now_ns - begin_of(DAY)) // MINUTE, self.desk.state))
+            super()._sleep(60.0)
+
+    run = Watched(tmp_path, begin_of(DAY) + 60 * MINUTE, ("mon-fri 22:00-06:00",))
+    open_session(run.context)
+    trade(run.context)
+    assert told == [(60, "active"), (6 * 60, "reducing"), (22 * 60, "active")]
+
+
 def test_a_session_that_goes_on_keeps_its_end(tmp_path: Path) -> None:
     session = Session(tmp_path, OPEN_NS + MINUTE, (), for_s=600.0, flatten=True)
     open_session(session.context)
