@@ -47,7 +47,7 @@ class AlertScreen(FormScreen):
 
     def on_mount(self) -> None:
         keys = self.hints("↑↓ field", "←→ choose", "enter", "{alert} list", "esc")
-        self.query_one(".dialog").border_subtitle = keys
+        self.dialog.border_subtitle = keys
 
     def _show_fields(self) -> None:
         self.form.show(alert_fields(self._values, self._symbols))
@@ -142,7 +142,7 @@ class AlertsScreen(Editor):
         self._rows: dict[str, AlertRow] = {}
 
     def on_mount(self) -> None:
-        self._dialog.border_subtitle = self.hints(
+        self.dialog.border_subtitle = self.hints(
             "{alerts_new} new", "{toggle} on/off", "{alerts_delete} delete", "esc close"
         )
 

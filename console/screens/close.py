@@ -14,7 +14,6 @@ from console.screens.modal import Modal
 from engine.api.protocol import PositionRow
 from engine.api.trading_protocol import FlattenPatch
 from widgets import figures
-from widgets.box import Box
 from widgets.choices import Choice, Choices
 from widgets.lines import Line, Lines
 from widgets.positions import level, signed_money
@@ -52,7 +51,7 @@ class CloseScreen(Modal[FlattenPatch]):
         self._lines.can_focus = False
 
     def compose(self) -> ComposeResult:
-        with Box(classes="dialog") as dialog:
+        with self.dialog as dialog:
             dialog.border_title = "Close a position"
             dialog.border_subtitle = "↑↓ Enter · ←→ market/limit · esc goes back"
             yield self._lines

@@ -9,7 +9,6 @@ from textual.content import Content
 
 from console.screens.modal import Modal
 from engine.text import clean
-from widgets.box import Box
 from widgets.choices import Choice, Choices
 from widgets.lines import Line, Lines
 
@@ -36,7 +35,7 @@ class AskScreen(Modal[str]):
         self.choices = Choices(choices, id="choices")
 
     def compose(self) -> ComposeResult:
-        with Box(classes="dialog") as dialog:
+        with self.dialog as dialog:
             dialog.border_title = Content(clean(self._title, 50))
             dialog.border_subtitle = f"↑↓ Enter · esc {self._esc}"
             yield self._lines

@@ -35,7 +35,7 @@ class ContributionsScreen(Reader):
     def on_mount(self) -> None:
         super().on_mount()
         walks = ["{tab_left} {tab_right} symbol"] if len(self._symbols) > 1 else []
-        self.query_one(".dialog").border_subtitle = self.hints(
+        self.dialog.border_subtitle = self.hints(
             *walks, "{contributions_ask} asks anew", "{down} {up} scroll", "esc close"
         )
         self.action_ask()

@@ -36,7 +36,7 @@ class DailyScreen(AskingReader):
         self._details: tuple[DailyDetail, ...] = ()
 
     def on_mount(self) -> None:
-        self.query_one(".dialog").border_subtitle = self.hints(
+        self.dialog.border_subtitle = self.hints(
             "{tab_left} {tab_right} day", "{down} {up} scroll", "esc close"
         )
 

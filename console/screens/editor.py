@@ -19,7 +19,6 @@ from engine.api.protocol import ParamValue, Reply
 from engine.errors import LinkError
 from engine.plain_number import is_plain, plain_number
 from engine.text import clean
-from widgets.box import Box
 from widgets.grid import Grid
 from widgets.lines import Line, Lines
 from widgets.value_input import ValueInput
@@ -114,10 +113,9 @@ class Editor(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
         self._input = ValueInput(id="value")
         self._input.submitted = self.submit
         self._prompt = Horizontal(self._label, self._input, id="prompt")
-        self._dialog = Box(classes="dialog")
 
     def compose(self) -> ComposeResult:
-        with self._dialog as dialog:
+        with self.dialog as dialog:
             dialog.border_title = Content(clean(self._title, 80))
             dialog.border_subtitle = self.hints("{down} {up}", "enter edits", "{toggle} on/off", "esc")
             yield self._head
@@ -174,7 +172,7 @@ class Editor(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
             self.say(str(error), "bad")
         else:
             self.grid.say_empty(type(self.grid).EMPTY)
-            self._dialog.styles.max_height = min(len(self.fields) + _AROUND, 36)
+            self.dialog.styles.max_height = min(len(self.fields) + _AROUND, 36)
             self.show_detail()
             self._go_on(told=True)
 
@@ -262,7 +260,7 @@ class Editor(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
 
     def search_changed(self) -> None:
         sought = f" · /{self.grid.sought} {self.grid.found}" if self.grid.sought else ""
-        self._dialog.border_title = Content(clean(f"{self._title}{sought}", 110))
+        self.dialog.border_title = Content(clean(f"{self._title}{sought}", 110))
         self.show_detail()
 
     def copied(self) -> tuple[str, str]:

@@ -38,7 +38,7 @@ class ExplainScreen(Reader):
             return
         self.show(explanation_lines(self._story))
         if self._story.model_version:
-            self.query_one(".dialog").border_subtitle = self.hints(
+            self.dialog.border_subtitle = self.hints(
                 "{explain_contributions} what moved the model", "{down} {up} scroll", "esc close"
             )
 

@@ -12,7 +12,6 @@ from textual.content import Content
 from console.screens.confirm import AskScreen
 from console.screens.modal import Modal
 from engine.text import clean
-from widgets.box import Box
 from widgets.form import Form
 from widgets.lines import Line, Lines
 
@@ -50,7 +49,7 @@ class FormScreen(Modal[None], inherit_bindings=True):
         """It was opened; before, there is nothing to follow."""
 
     def compose(self) -> ComposeResult:
-        with Box(classes="dialog") as dialog:
+        with self.dialog as dialog:
             dialog.border_title = Content(clean(self._title, 50))
             dialog.border_subtitle = "↑↓ field · ←→ choose · 0-9 type · enter · esc"
             yield self._about
@@ -70,7 +69,7 @@ class FormScreen(Modal[None], inherit_bindings=True):
     def entitle(self, title: str) -> None:
         self._title = title
         if self.is_mounted:
-            self.query_one(".dialog").border_title = Content(clean(title, 50))
+            self.dialog.border_title = Content(clean(title, 50))
 
     def follow(self) -> None:
         """Show what the values come to now; called every second too, since the market moves."""

@@ -14,7 +14,6 @@ from console.memory import ConsoleMemory, Layout, RememberError
 from console.screens.modal import Modal
 from console.screens.moving import STEPS
 from engine.text import clean
-from widgets.box import Box
 from widgets.columns import FILL, Column
 from widgets.grid import Grid
 from widgets.lines import Lines
@@ -74,7 +73,7 @@ class LayoutsScreen(Modal[Layout]):
         self._prompt = Horizontal(self._asked, self._input)
 
     def compose(self) -> ComposeResult:
-        with Box(classes="dialog") as dialog:
+        with self.dialog as dialog:
             dialog.border_title = "Layouts"
             dialog.border_subtitle = self.hints(
                 "enter loads",

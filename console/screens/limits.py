@@ -41,7 +41,7 @@ class LimitsScreen(Editor):
         self._limits: dict[str, LimitRow] = {}
 
     def on_mount(self) -> None:
-        self._dialog.border_subtitle = self.hints(
+        self.dialog.border_subtitle = self.hints(
             "{down} {up}", "enter edits", "{limits_reset} default", "{tab_left} {tab_right} of what", "esc"
         )
 

@@ -68,10 +68,10 @@ class MarketScreen(Modal[None], inherit_bindings=True):
         self.pane.chart.study = study
         self.status_bar = StatusBar()
         self._keys = KeysBar()
-        self._dialog = Box(self.status_bar, self.pane, self._keys, classes="dialog")
+        self.dialog = Box(self.status_bar, self.pane, self._keys, classes="dialog")
 
     def compose(self) -> ComposeResult:
-        yield self._dialog
+        yield self.dialog
 
     def on_mount(self) -> None:
         self.pane.make_tabbed(True)
@@ -88,7 +88,7 @@ class MarketScreen(Modal[None], inherit_bindings=True):
 
     def tell(self, text: str, status: StatusView) -> None:
         """What the desk's banner and its status bar say of all that is shown."""
-        entitle(self._dialog, text)
+        entitle(self.dialog, text)
         self.status_bar.show(status)
 
     def action_tab(self, step: int) -> None:

@@ -15,6 +15,7 @@ from textual.strip import Strip
 from console.keymap import keys_of
 from console.screens.calm import CalmScreen, draw_cursor
 from console.screens.searching import SearchingScreen
+from widgets.box import Box
 from widgets.search_line import SearchLine
 
 Result = TypeVar("Result")
@@ -42,6 +43,11 @@ class Modal(SearchingScreen[Result], ModalScreen[Result], inherit_bindings=False
         }
     }
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dialog = Box(classes="dialog")
+        """Held, not looked for: a screen that ends as it opens has not mounted it."""
 
     def on_screen_resume(self) -> None:
         # Nothing shades what is below: its cursor is drawn as one without the focus.
@@ -85,7 +91,8 @@ class Modal(SearchingScreen[Result], ModalScreen[Result], inherit_bindings=False
         return super().dismiss(result)
 
     async def mount_search(self, line: SearchLine) -> None:
-        await self.query_one(".dialog").mount(line)
+        if self.dialog.is_attached:
+            await self.dialog.mount(line)
 
     def keep_asking(self, every_s: float, fill: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run ``fill`` now and every so often, one at a time: one that put an end to the one before would, on

@@ -23,7 +23,6 @@ from console.table_csv import struct_csv
 from console.view import DeskView
 from engine.api.model_protocol import ModelDetail, ModelEntry, ModelsDetail
 from engine.errors import LinkError
-from widgets.box import Box
 from widgets.grid import Grid
 from widgets.keys import KeysBar
 from widgets.lines import Line, Lines, faded
@@ -88,7 +87,7 @@ class ModelsScreen(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
         self._keys = KeysBar(id="keys")
 
     def compose(self) -> ComposeResult:
-        with Box(classes="dialog") as dialog:
+        with self.dialog as dialog:
             dialog.border_title = "Models"
             yield self._status
             yield self._head
@@ -270,7 +269,7 @@ class ModelsScreen(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
         grid = self.grid
         mode = f" · by {grid.sort_mode}" if grid.sort_mode else ""
         sought = f" · /{grid.sought} {grid.found}" if grid.sought else ""
-        self.query_one(".dialog").border_title = Content(f"Models{mode}{sought}")
+        self.dialog.border_title = Content(f"Models{mode}{sought}")
 
     def searched(self) -> Grid:
         return self.grid

@@ -17,7 +17,6 @@ from console.tapes import Tapes, begun_anew, completed, spans, tapes_in, typed_p
 from engine.errors import TapeError
 from engine.tapes import TapeSpan
 from engine.text import clean
-from widgets.box import Box
 from widgets.lines import Line, Lines
 from widgets.tapes import TapesGrid
 from widgets.value_input import ValueInput
@@ -83,7 +82,7 @@ class OpenTapeScreen(Modal[Path], inherit_bindings=True):
         return self._grid
 
     def compose(self) -> ComposeResult:
-        with Box(classes="dialog") as dialog:
+        with self.dialog as dialog:
             dialog.border_title = Content("Open a tape")
             dialog.border_subtitle = "↑↓ Enter opens · Tab types a path · esc"
             yield self._path

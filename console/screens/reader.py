@@ -13,7 +13,6 @@ from console.export_files import Export
 from console.screens.modal import Modal
 from console.screens.moving import PAGES, STEPS, TAKEN
 from engine.text import clean
-from widgets.box import Box
 from widgets.lines import Line, Lines, faded
 
 
@@ -41,7 +40,7 @@ class Reader(Modal[None], inherit_bindings=True):
         """What the engine last said."""
 
     def compose(self) -> ComposeResult:
-        with Box(classes="dialog") as dialog:
+        with self.dialog as dialog:
             dialog.border_title = Content(clean(self._title, 80))
             dialog.border_subtitle = self.hints("{down} {up} scroll", "esc close")
             yield self._lines
@@ -74,7 +73,7 @@ class Reader(Modal[None], inherit_bindings=True):
     def search_changed(self) -> None:
         lines = self._lines
         sought = f" · /{lines.sought} {lines.found}" if lines.sought else ""
-        self.query_one(".dialog").border_title = Content(clean(f"{self._title}{sought}", 110))
+        self.dialog.border_title = Content(clean(f"{self._title}{sought}", 110))
 
     def copied(self) -> tuple[str, str]:
         return "text", "\n".join("".join(text for text, _ in line).rstrip() for line in self._lines.lines)

@@ -50,7 +50,10 @@ class SearchingScreen(CalmScreen[Result]):
         hint = keys_of(self.app).words(" · {halt_anywhere} HALT")
         self._search = SearchLine(target, self._keep_search, self.end_search, hint)
         await self.mount_search(self._search)
-        self._search.begin()
+        if self._search.is_attached:
+            self._search.begin()
+        else:  # the screen ends
+            self._search = None
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if self._search is not None and event.input is self._search.input:

@@ -53,7 +53,7 @@ class WatchlistsScreen(Editor):
         """The row of the list that was made just now."""
 
     def on_mount(self) -> None:
-        self._dialog.border_subtitle = self.hints(
+        self.dialog.border_subtitle = self.hints(
             "enter shows",
             "{watchlists_new} new",
             "{watchlists_edit} edit",
