@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket as sockets
 import stat
+from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -14,6 +15,7 @@ import pytest
 from engine import nan_json
 from engine.api import server as server_module
 from engine.api import stream as stream_module
+from engine.api.private_socket import listen
 from engine.api.protocol import (
     ErrorReply,
     EventFrame,
@@ -360,6 +362,21 @@ async def test_an_engine_that_ends_leaves_the_socket_of_another(serve: Serve) ->
         await second.close()
         second.withdraw()
         assert not socket.exists()
+
+
+async def test_what_others_make_while_a_socket_is_put_is_as_they_want_it(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """The mask that makes it private is the whole process's: a folder lacked the right to be entered."""
+    async with serve() as served:
+        assert served.server._runner is not None
+        putting = asyncio.create_task(listen(served.server._runner, tmp_path / "another.sock"))
+        while not putting.done():
+            await asyncio.sleep(0)
+            folder = tmp_path / str(len(list(tmp_path.iterdir())))
+            folder.mkdir(mode=0o700)
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert stat.S_IMODE((await putting).st_mode) == 0o600
 
 
 async def test_a_socket_that_was_removed_is_there_again(
