@@ -125,7 +125,7 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
     def on_paste(self, event: events.Paste) -> None:
         """A number as a whole or not at all, a text on one line; nothing in it is a key."""
         event.stop()
-        field, text = self.field, clean(event.text, _LONGEST_TEXT).strip()
+        field, text = self.field, clean(event.text, _LONGEST_TEXT + 1).strip()
         if field is None or field.choices or not text:
             return
         before = field.value if self._begun or field.text else ""

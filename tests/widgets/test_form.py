@@ -49,6 +49,7 @@ FIELDS = (
     FormField("side", "side", "buy", (("buy", "buy"), ("sell", "sell"))),
     FormField("size", "size", "5"),
     FormField("note", "note", "a ", text=True),
+    FormField("why", "why", "", text=True),
 )
 
 
@@ -80,11 +81,12 @@ async def test_what_is_pasted_is_typed_as_a_whole_and_no_key(field: str, pasted:
         ("size", "[bold]7", "no plain number"),
         ("size", "1e5", "no plain number"),
         ("size", "7\n8", "no plain number"),
+        pytest.param("why", "x" * 401, "too long", id="not cut without a word"),
         ("side", "sell", ""),
         ("size", " \n", ""),
     ],
 )
-async def test_what_is_no_number_is_not_pasted(field: str, pasted: str, told: str) -> None:
+async def test_what_is_no_number_or_too_long_is_not_pasted(field: str, pasted: str, told: str) -> None:
     app = Host()
     async with app.run_test(size=(60, 5)) as pilot:
         form = app.query_one(Form)
