@@ -220,9 +220,10 @@ def note_made(folder: Path) -> None:
 
 
 def _stamps() -> str:
-    """Times and sizes of the sources: numba takes no code whose file has others."""
+    """Times and sizes of the sources: numba takes no code whose file has others, nor another Python's."""
     found = [file.stat() for file in _sources()]
-    return hashlib.sha256(repr([(one.st_mtime_ns, one.st_size) for one in found]).encode()).hexdigest()
+    told = sys.implementation.cache_tag, [(one.st_mtime_ns, one.st_size) for one in found]
+    return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 def _digest() -> str:

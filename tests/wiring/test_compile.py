@@ -158,6 +158,15 @@ def test_sources_with_another_time_are_compiled_anew(tmp_path: Path, monkeypatch
     assert not kernels.are_made(tmp_path)
 
 
+def test_another_python_has_them_compiled_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one checkout: it compiled them itself then, as many as started together, and kept the memory."""
+    kernels.note_made(tmp_path)
+    monkeypatch.setattr(sys.implementation, "cache_tag", "cpython-399")
+    assert not kernels.are_made(tmp_path)
+    kernels.note_made(tmp_path)
+    assert kernels.are_made(tmp_path)
+
+
 def test_of_several_that_start_one_has_the_kernels_compiled(tmp_path: Path) -> None:
     told: Queue[str] = Queue()
     with (tmp_path / "lock").open("wb") as lock, ThreadPoolExecutor() as pool:
