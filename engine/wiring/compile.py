@@ -7,6 +7,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -97,6 +98,9 @@ def _compile_apart(folder: Path | None, note: Note, first: str) -> int:
             raise
         finally:
             codes = [child.wait() for child in children]
+            for child in children:
+                assert child.stdin is not None
+                child.stdin.close()
     code = next((one for one in codes if one), 0)
     if folder is not None and not code:
         note_made(folder)
@@ -106,7 +110,15 @@ def _compile_apart(folder: Path | None, note: Note, first: str) -> int:
 def _begin(share: str, output: int) -> subprocess.Popen[bytes]:
     """In a session of its own: who is interrupted at a terminal ends it, and no traceback of its is seen."""
     command = [sys.executable, "-P", "-m", "engine.wiring.compile", share]
-    return subprocess.Popen(command, stdout=output, env=_environment(), start_new_session=True)  # noqa: S603
+    return subprocess.Popen(  # noqa: S603 - our own module
+        command, stdin=subprocess.PIPE, stdout=output, env=_environment(), start_new_session=True
+    )
+
+
+def _end_with_who_began() -> None:
+    """Its end of standard input is closed, however it ended: the next start would compile beside this."""
+    os.read(0, 1)
+    os._exit(1)
 
 
 def _environment() -> dict[str, str]:
@@ -126,6 +138,7 @@ def _compile_share(share: str, note: Note) -> None:
 
 def _main(arguments: Sequence[str]) -> int:
     if arguments:
+        threading.Thread(target=_end_with_who_began, daemon=True).start()
         _compile_share(arguments[0], partial(print, flush=True))
         return 0
     with OneLine(sys.stdout) as note:

@@ -94,17 +94,22 @@ sys.exit(code)
 """
 
 
-def _run(what: str, folder: Path, fails: str = "") -> tuple[int, list[str], list[list[str]]]:
-    """The exit code, what was printed, and the kernels that each process made."""
+def _parent(what: str, folder: Path, fails: str) -> subprocess.CompletedProcess[str]:
+    """Until it has ended, and whoever else holds its standard error."""
     folder.mkdir(exist_ok=True)
     program = f"CHILD = {_SHARES + _CHILD!r}\n{_SHARES}{_PARENT.replace('RUN', what)}"
-    made = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", program, fails, str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=120,
     )
+
+
+def _run(what: str, folder: Path, fails: str = "") -> tuple[int, list[str], list[list[str]]]:
+    """The exit code, what was printed, and the kernels that each process made."""
+    made = _parent(what, folder, fails)
     assert made.stderr == ""
     lines = made.stdout.splitlines()
     assert lines[-1] == "waited", "no child is left behind"
@@ -145,6 +150,11 @@ def test_a_start_compiles_itself_what_others_cannot(tmp_path: Path) -> None:
 def test_who_is_interrupted_ends_those_who_compile(tmp_path: Path) -> None:
     ended, lines, _ = _run("interrupted()", tmp_path, fails="hang")
     assert ended == 3 and lines[-1] == "waited"
+
+
+def test_who_compile_end_with_who_began_them_however_it_ends(tmp_path: Path) -> None:
+    killed = "compile._compile_apart(None, lambda text: os.kill(os.getpid(), 9), 'start')"
+    assert _parent(killed, tmp_path, "hang").returncode == -9
 
 
 def test_sources_with_another_time_are_compiled_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
