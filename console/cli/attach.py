@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     with OneLine(sys.stderr, "tickdesk: ") as said:
         if not comes(where, said):
-            raise no_engine(where)
+            raise none_to_watch(where) if read_only else no_engine(where)
     return attach(
         config,
         where,
