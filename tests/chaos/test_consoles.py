@@ -249,8 +249,8 @@ def settled(pid: int, state_dir: Path, before: Held | None = None) -> Held:
 
 def until_model(state_dir: Path) -> None:
     deadline = time.monotonic() + 30.0
-    while not ask(state_dir, "GET", "/v1/snapshot", StateFrame).models:
-        assert time.monotonic() < deadline, "no model"
+    while not any(row.version for row in ask(state_dir, "GET", "/v1/snapshot", StateFrame).models):
+        assert time.monotonic() < deadline, "no model is loaded"
         time.sleep(0.1)
 
 
