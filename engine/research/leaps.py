@@ -15,6 +15,8 @@ _NEAR = 0.04
 """How far from one the market may move beside it: the night between."""
 _STAYS, _BARS = 0.15, 5
 """How near to that the typical close of so many bars after it is to that before it."""
+_KNOWN = 3
+"""Bars at least on each side."""
 _UNUSUAL = 8.0
 """Times the typical move between two bars: a coin that halves each week tells nothing by it."""
 
@@ -34,6 +36,8 @@ def leap(series: Series) -> Leap | None:
     between = np.log(opens[1:]) - np.log(closes[:-1])
     size, usual = np.abs(between), float(np.median(np.abs(np.diff(np.log(closes)))))
     far = np.flatnonzero((size >= _RATIOS[0] - _NEAR) & (size > _UNUSUAL * usual))
+    # A wild bar at either end would be all that tells where prices stay.
+    far = far[(far + 1 >= _KNOWN) & (far + 1 <= len(closes) - _KNOWN)]
     far = far[np.abs(size[far, np.newaxis] - _RATIOS).min(axis=1) <= _NEAR]
     if not len(far):
         return None

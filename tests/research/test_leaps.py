@@ -42,6 +42,13 @@ def test_no_split() -> None:
     assert leap(Series(np.arange(3) * DAY * NS, np.ones((3, 5)))) is None
 
 
+def test_one_wild_bar_at_an_end_is_no_split() -> None:
+    """Whether prices stay there nothing tells."""
+    for seed in range(20):
+        assert leap(series(seed, {199: 0.5})) is None and leap(series(seed, {1: 2.0})) is None
+        assert leap(series(seed, {197: 0.5})) is not None and leap(series(seed, {3: 2.0})) is not None
+
+
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("period", [2, 7])
 def test_prices_that_leap_to_and_fro_all_the_time(period: int) -> None:
