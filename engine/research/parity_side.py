@@ -60,7 +60,7 @@ class SideFold:
             blocks = event.state in _BLOCKING
             self._changes.append(Changed(event.ns, "state", clean(told, 200), "", blocks))
         elif isinstance(event, LimitChange) and event.scope == _EXITS:
-            # One of risk does nothing but deny, or change the state: both are told by themselves.
+            # One of risk denies, or changes the state: both are told by themselves.
             values = f"{event.previous} → {event.value or 'as configured'}"
             told = f"limit {event.name} of {event.scope}: {values} by {event.who}"
             self._changes.append(Changed(event.ns, "limit", clean(told, 200)))

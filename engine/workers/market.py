@@ -7,7 +7,6 @@ busy.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -361,8 +360,10 @@ class Market:
             self.behind.acknowledged(list(more.values()), executed)
             self._look()
             # By itself: a full server refuses it, and must be trimmed all the same.
-            with contextlib.suppress(Exception):
+            try:
                 await self._frame.redis.set(keys.behind, self.behind.kept)
+            except Exception as error:  # the next owner counts from what was kept before
+                log.debug("what is unread is not kept: %s", error)
 
     def _look(self) -> None:
         if self._tape is None:  # that waits by itself

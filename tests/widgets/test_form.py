@@ -53,6 +53,14 @@ FIELDS = (
 )
 
 
+def shown_at(app: Host, field: str) -> Form:
+    form = app.query_one(Form)
+    form.show(FIELDS)
+    form.move_to(field)
+    form.focus()
+    return form
+
+
 @pytest.mark.parametrize(
     ("field", "pasted", "value"),
     [
@@ -64,10 +72,7 @@ FIELDS = (
 async def test_what_is_pasted_is_typed_as_a_whole_and_no_key(field: str, pasted: str, value: str) -> None:
     app = Host()
     async with app.run_test(size=(60, 5)) as pilot:
-        form = app.query_one(Form)
-        form.show(FIELDS)
-        form.move_to(field)
-        form.focus()
+        form = shown_at(app, field)
         form.post_message(events.Paste(pasted))
         await pilot.pause()
         assert app.changed == [(field, value)] and app.refused == []
@@ -89,10 +94,7 @@ async def test_what_is_pasted_is_typed_as_a_whole_and_no_key(field: str, pasted:
 async def test_what_is_no_number_or_too_long_is_not_pasted(field: str, pasted: str, told: str) -> None:
     app = Host()
     async with app.run_test(size=(60, 5)) as pilot:
-        form = app.query_one(Form)
-        form.show(FIELDS)
-        form.move_to(field)
-        form.focus()
+        form = shown_at(app, field)
         form.post_message(events.Paste(pasted))
         await pilot.pause()
         assert app.changed == []
@@ -102,10 +104,7 @@ async def test_what_is_no_number_or_too_long_is_not_pasted(field: str, pasted: s
 async def test_a_pasted_number_goes_on_with_what_was_typed() -> None:
     app = Host()
     async with app.run_test(size=(60, 5)) as pilot:
-        form = app.query_one(Form)
-        form.show(FIELDS)
-        form.move_to("size")
-        form.focus()
+        form = shown_at(app, "size")
         await pilot.press("1", "2")
         form.post_message(events.Paste(".75"))
         await pilot.pause()
