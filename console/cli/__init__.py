@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from console.cli.arguments import parse
+from console.cli.letters import spell_in_its_letters
 from console.cli.settings import state_dir
 from console.crash_log import write_down
 from engine.config import default_state_dir
@@ -20,6 +21,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (0 done, 1 failed, 2 usage, 3 engine busy, 4 no engine)."""
+    spell_in_its_letters()
     arguments = parse(argv)
     try:
         code = int(arguments.run(arguments))

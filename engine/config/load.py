@@ -132,12 +132,20 @@ def _read_file(path: Path | None) -> dict[str, Any]:
         return tomllib.loads(where.read_text(encoding="utf-8-sig"))  # some editors begin with a mark
     except FileNotFoundError:
         if path is None:
+            _refuse_broken_link(where)
             return {}
         raise ConfigError(f"no configuration file {where}: check --config") from None
     except OSError as error:
         raise ConfigError(f"cannot read {where}: {error.strerror}; check --config") from None
     except (ValueError, RecursionError) as error:  # TOML's and Unicode's errors are ValueErrors
         raise ConfigError(f"{where} is no TOML: {clean(error)}") from None
+
+
+def _refuse_broken_link(where: Path) -> None:
+    """What somebody keeps elsewhere, and is away, is not a configuration of defaults."""
+    for place in (where, *where.parents):
+        if place.is_symlink() and not place.exists():
+            raise ConfigError(f"cannot read {where}: {place} is a link to what is not there")
 
 
 def _put(raw: dict[str, Any], keys: list[str], value: Any, *, origin: str) -> None:

@@ -163,6 +163,18 @@ def test_bad_files(capsys: Capture, tmp_path: Path) -> None:
         assert code == 2 and says in err
 
 
+@pytest.mark.parametrize("linked", ["config/tickdesk/config.toml", "config/tickdesk"])
+def test_a_link_to_a_configuration_that_is_away_is_not_taken_for_none(
+    linked: str, capsys: Capture, tmp_path: Path
+) -> None:
+    # The desk traded the default limits, without a word, while what held its own was not mounted.
+    link = tmp_path / linked
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "not mounted")
+    code, err = refused(capsys, "config", "check")
+    assert code == 2 and str(link) in err and "link" in err
+
+
 def test_bad_environment(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKDESK_RISK__MAX_POSITION_PCT", "abc")
     for command in (["config", "check"], ["--no-ui"], ["replay", "t"]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import os
 import sys
 from pathlib import Path
@@ -49,3 +50,15 @@ def test_a_full_disk_without_any_output_is_told_in_one_line(
 def test_output_that_nobody_wants(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     assert main(["config", "check"]) == 0
+
+
+@pytest.mark.parametrize(("charset", "shown"), [("latin-1", "j v "), ("ascii", "j v "), ("euc_jp", "j ↓ ")])
+def test_a_letter_that_standard_output_does_not_know_ends_no_command(
+    charset: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An internal error took the place of what a command had done, receipts among it.
+    told = io.TextIOWrapper(io.BytesIO(), encoding=charset)
+    monkeypatch.setattr(sys, "stdout", told)
+    assert main(["keys"]) == 0
+    told.seek(0)
+    assert shown in told.read()
