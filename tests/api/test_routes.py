@@ -121,7 +121,7 @@ async def test_automations_are_stored_listed_switched_and_removed(serve: Serve) 
         ("GET", "/v1/signals/kraken:NO/PE", None, 404, "unknown symbol kraken:NO/PE"),
         ("POST", "/signals", b"[]", 400, "keys with values"),
         ("POST", "/signals", b"{", 400, "body"),
-        ("POST", "/signals", b'{"deep":' + b"[" * 60_000, 400, "recursion"),
+        ("POST", "/signals", b'{"deep":' + b"[" * 60_000, 400, "body"),
         ("PUT", "/v1/automations/statistics", b"{}", 400, "taken"),
         ("PUT", "/v1/automations/big", b"x" * 70_000, 413, "too large"),
         ("PUT", "/v1/automations/" + "n" * 300, b"{}", 400, "no name"),
