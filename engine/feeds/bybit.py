@@ -9,16 +9,19 @@ Protocol: https://bybit-exchange.github.io/docs/v5/websocket/public/orderbook, â
 - Trade ids are numbers on spot and UUIDs on contracts: the latter are told folded to 63 bits. Either way they
   only tell trades apart. Block trades do not come from the book: they are skipped.
 - Sizes are base units, on spot and on linear contracts.
+- One topic that is wrong has the venue refuse all of its frame: the others are asked for again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
 
-from engine.events import Candle, FeedState, FeedStatus, Gap, MarketEvent, Quote, Trade
+from engine.events import Candle, Gap, MarketEvent, Quote, Trade
 from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded
 from engine.feeds.book import MOST, Level, Text
 from engine.feeds.decoder import VenueDecoder
@@ -34,6 +37,7 @@ INTERVALS = {
     "360": 21_600, "720": 43_200, "D": 86_400,
 }  # fmt: skip
 """Seconds by the venue's name of a bar."""
+_WORD = re.compile(r"[A-Za-z0-9-]+")
 TOPICS = 10
 """Of one subscription at most: what spot allows."""
 
@@ -87,6 +91,7 @@ class _Bars(msgspec.Struct):
 class _Any(msgspec.Struct):
     topic: str = ""
     op: str = ""
+    req_id: str = ""
     success: bool | None = None
     ret_msg: str = ""
     retMsg: str = ""
@@ -98,12 +103,16 @@ _bars = msgspec.json.Decoder(_Bars, strict=False).decode
 _any = msgspec.json.Decoder(_Any).decode
 
 
-def frames(operation: str, topics: list[str]) -> list[str]:
-    """``operation`` ("subscribe", "unsubscribe") of ``topics``, as many to a frame as the venue takes."""
-    return [
-        msgspec.json.encode({"op": operation, "args": topics[start : start + TOPICS]}).decode()
-        for start in range(0, len(topics), TOPICS)
-    ]
+def frame(operation: str, topics: Iterable[str], request: str = "") -> str:
+    """``operation`` ("subscribe", "unsubscribe") of ``topics``; its answer names ``request``."""
+    named = {"req_id": request} if request else {}
+    return msgspec.json.encode({**named, "op": operation, "args": list(topics)}).decode()
+
+
+def batches(topics: Sequence[str]) -> dict[str, Sequence[str]]:
+    """As many topics to a frame as the venue takes, by the frame's id."""
+    starts = range(0, len(topics), TOPICS)
+    return {str(number): topics[start : start + TOPICS] for number, start in enumerate(starts, 1)}
 
 
 def depth_of(levels: int) -> str:
@@ -144,8 +153,17 @@ class BybitDecoder(VenueDecoder):
 
     venue = "bybit"
 
-    def __init__(self, natives: Iterable[str] | None = None, *, book_levels: int = BOOK_LEVELS) -> None:
+    def __init__(
+        self,
+        natives: Iterable[str] | None = None,
+        *,
+        book_levels: int = BOOK_LEVELS,
+        asked: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
+        """``asked``: the topics of each frame that subscribes, by its id."""
         super().__init__(natives, book_levels=book_levels)
+        self._asked = dict(asked)
+        self._requests = 0
         self._updates: dict[str, int] = {}
         """Native symbol -> ``u`` of the last message of its book."""
         self._tops: dict[str, tuple[Level | None, Level | None]] = {}
@@ -198,19 +216,45 @@ class BybitDecoder(VenueDecoder):
             _any(text)
 
     def _control(self, text: str, recv_ns: int, out: list[MarketEvent]) -> None:
-        frame = _any(text)
-        if frame.topic:
-            self._data(frame.topic, text, recv_ns, out)
-        elif frame.ret_msg == "pong" or frame.op == "pong":
+        told = _any(text)
+        if told.topic:
+            self._data(told.topic, text, recv_ns, out)
+        elif told.ret_msg == "pong" or told.op == "pong":
             self.heartbeats += 1
-        elif frame.success is False:
-            why = clean(frame.ret_msg or frame.retMsg, 100)
-            detail = self.troubles[""] = f"the venue refuses: {why}"
-            out.append(FeedStatus(self.venue, FeedState.STALE, detail, recv_ns))
-        elif frame.op:
+        elif told.success is False:
+            self._refused(told, recv_ns, out)
+        elif told.op:
             self.acks += 1
         else:
             self.malform(text, "unknown kind of frame", recv_ns, out)
+
+    def _refused(self, told: _Any, recv_ns: int, out: list[MarketEvent]) -> None:
+        """Its symbol is left out, and what else was in the frame asked for again; where it is not named, the
+        frame's topics one by one."""
+        why = clean(told.ret_msg or told.retMsg, 100)
+        topics = self._asked.pop(told.req_id, ())
+        if told.op == "unsubscribe" or "already subscribed" in why.lower():
+            self.skipped += 1  # as was wanted
+            self.acks += 1
+            return
+        native = next((word for word in _WORD.findall(why) if word in self._symbols), "")
+        if not native and len(topics) == 1:
+            native = topics[0].rpartition(".")[2]
+        if native or not topics:
+            if native not in self.refused:
+                self.refuse(native, why, recv_ns, out, book=self._book_levels > 0)
+            others = [one for one in topics if one.rpartition(".")[2] not in self.refused]
+            self._ask([others] if others else [])
+        else:
+            self._ask([[one] for one in topics])
+
+    def _ask(self, parts: Sequence[Sequence[str]]) -> None:
+        """In place of what was refused."""
+        self.acks += 1 - len(parts)
+        for topics in parts:
+            self._requests += 1
+            self._asked[request := f"again-{self._requests}"] = topics
+            self.outbox.append(frame("subscribe", topics, request))
 
     def _top(self, book: _Book, recv_ns: int, out: list[MarketEvent]) -> None:
         symbol = self._symbol(book.data.s)
@@ -259,7 +303,7 @@ class BybitDecoder(VenueDecoder):
     def book_frames(self, native: str) -> list[str]:
         depth = self._depths.get(native) or depth_of(self._book_levels)
         topic = [f"orderbook.{depth}.{native}"]
-        return frames("unsubscribe", topic) + frames("subscribe", topic)
+        return [frame("unsubscribe", topic), frame("subscribe", topic)]
 
     def _candles(self, topic: str, text: str, recv_ns: int, out: list[MarketEvent]) -> None:
         bars = _bars(text)

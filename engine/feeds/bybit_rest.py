@@ -21,8 +21,9 @@ from engine.feeds.bybit import (
     BybitDecoder,
     BybitLinearDecoder,
     Millis,
+    batches,
     depth_of,
-    frames,
+    frame,
     taker,
     trade_id,
 )
@@ -171,7 +172,7 @@ class Bybit(NativeVenue):
             )
 
     def decoder(self) -> BybitDecoder:
-        return BybitDecoder(self.natives, book_levels=self.book_levels)
+        return BybitDecoder(self.natives, book_levels=self.book_levels, asked=batches(self._topics()))
 
     def connect_url(self, base: str) -> str:
         return base
@@ -185,7 +186,7 @@ class Bybit(NativeVenue):
         return [f"{kind}.{native}" for native in self.natives for kind in kinds]
 
     def subscribe(self) -> list[str]:
-        return frames("subscribe", self._topics())
+        return [frame("subscribe", topics, request) for request, topics in batches(self._topics()).items()]
 
     def _request(self, what: str, *params: tuple[str, str]) -> Request:
         return Request(f"/v5/market/{what}", (("category", self.category), *params))
@@ -261,4 +262,4 @@ class BybitLinear(Bybit):
     recent_page = 1000
 
     def decoder(self) -> BybitDecoder:
-        return BybitLinearDecoder(self.natives, book_levels=self.book_levels)
+        return BybitLinearDecoder(self.natives, book_levels=self.book_levels, asked=batches(self._topics()))

@@ -23,7 +23,7 @@ from typing import Annotated
 
 import msgspec
 
-from engine.events import Candle, Depth, FeedState, FeedStatus, Gap, MarketEvent, Quote, Trade
+from engine.events import Candle, Depth, Gap, MarketEvent, Quote, Trade
 from engine.feeds.base import BOOK_LEVELS, Price, Traded, TradeId
 from engine.feeds.book import Book, Text
 from engine.feeds.contract import Contract
@@ -48,6 +48,8 @@ _HEAD = '{"arg":{"channel":"'
 _ARG = re.compile(r'\{"arg":\{"channel":"([^"]*)","instId":"([^"]*)"')
 _CHANGES = frozenset({"books", "books-l2-tbt", "books50-l2-tbt"})
 _ACKS = frozenset({"subscribe", "unsubscribe", "login", "channel-conn-count"})
+_NAMED = re.compile(r"\binstId:([^,\s]+)")
+"""Whose subscription is refused: only the text says it."""
 INTERVALS = {
     "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800, "1H": 3600, "2H": 7200, "4H": 14_400,
     "1D": 86_400, "1Dutc": 86_400,
@@ -280,8 +282,11 @@ class OkxDecoder(VenueDecoder):
         elif frame.event == "notice":
             self.reconnect = f"the venue announced: {clean(frame.msg, 80)}"
         elif frame.event:
-            detail = self.troubles[""] = f"the venue says: {clean(frame.msg, 100)} ({clean(frame.code, 10)})"
-            out.append(FeedStatus(self.venue, FeedState.STALE, detail, recv_ns))
+            native = named[1] if (named := _NAMED.search(frame.msg)) is not None else ""
+            self.acks += native in self._symbols
+            if native not in self.refused:
+                why = f"{clean(frame.msg, 100)} ({clean(frame.code, 10)})"
+                self.refuse(native, why, recv_ns, out, book=self._book_levels > 0)
         elif frame.arg is not None and frame.arg.channel:
             self._data(frame.arg.channel, text, recv_ns, out)
         else:

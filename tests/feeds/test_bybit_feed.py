@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
+
 from engine.events import BookStatus, Depth
+from engine.feeds.bybit_rest import Bybit
 from tests.feeds.conftest import listening
 from tests.feeds.small_venue import Line, SmallVenue
 from tests.feeds.test_bybit import SNAPSHOT, book, print_of
@@ -61,6 +64,32 @@ async def test_a_subscription_that_is_refused_is_told() -> None:
 
     async with SmallVenue(talk, rest) as server, listening(server, "bybit", "BTCUSDX") as feed:
         await feed.until(lambda: "Invalid symbol" in feed.feed.stats.detail)
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_delisted_symbol_costs_the_others_nothing(
+    named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The venue refuses all of a frame for one topic that is wrong."""
+    monkeypatch.setattr(Bybit, "subscribe_per_s", 100.0)
+    symbols = ("AUSDT", "OLDUSDT", "BUSDT", "CUSDT")
+    subscribed: set[str] = set()
+
+    async def talk(line: Line) -> None:
+        while len(subscribed) < 9:
+            asked = await line.hear('"subscribe"')
+            assert 0 < len(asked["args"]) <= 10
+            refused = any("OLDUSDT" in topic for topic in asked["args"])
+            why = "Invalid symbol :[publicTrade.OLDUSDT]" if named else "error: invalid params"
+            answer = {"success": not refused, "ret_msg": why if refused else "subscribe", "op": "subscribe"}
+            await line.tell(json.dumps(answer | {"conn_id": "a", "req_id": asked["req_id"]}))
+            subscribed.update(() if refused else asked["args"])
+        await line.tell(print_of("100", T=MS + 100).replace("BTCUSDT", "BUSDT"))
+
+    async with SmallVenue(talk, rest) as server, listening(server, "bybit", *symbols) as feed:
+        await feed.until(lambda: bool(feed.trades) and "OLDUSDT" in feed.feed.stats.detail)
+    kinds = ("publicTrade", "orderbook.1", "orderbook.50")
+    assert subscribed == {f"{kind}.{one}USDT" for kind in kinds for one in "ABC"}
 
 
 async def test_what_rest_does_not_reach_is_a_gap() -> None:

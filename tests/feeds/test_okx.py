@@ -333,6 +333,22 @@ def test_best_bid_and_offer_bars_and_what_is_no_data() -> None:
     assert decoded(decoder, trade(1, 1, native="ETH-USDT")) == [] and decoder.unsubscribed == 1
 
 
+def test_a_delisted_symbol_costs_the_others_nothing() -> None:
+    """The venue names it in the text of an error, one for each of its channels."""
+    decoder = OkxDecoder(["BTC-USDT", "OLD-USDT"], contracts={})
+    why = "Wrong URL or channel:{},instId:OLD-USDT doesn't exist. Please use the correct URL"
+    out = decoded(decoder, SNAPSHOT)
+    for channel in ("trades", "bbo-tbt", "books"):
+        error = {"event": "error", "msg": why.format(channel), "code": "60018", "connId": "a"}
+        out += decoded(decoder, json.dumps(error))
+    statuses = [event for event in out if isinstance(event, FeedStatus)]
+    assert len(statuses) == 1 and "OLD-USDT" in decoder.troubles["OLD-USDT"] and "" not in decoder.troubles
+    assert [one.symbol for one in out if isinstance(one, BookStatus)] == ["okx:OLD-USDT"]
+    for second in range(200):
+        decoder.flush(second * 10**9, out)
+    assert not decoder.reconnect and not decoder.outbox and decoder.acks == 3
+
+
 INSTRUMENTS = {
     "SPOT": {
         "code": "0",
