@@ -33,7 +33,9 @@ class Delivery:
         if venue.consecutive_ids:
             self._order = Continuity()
         else:
-            self._order = Identity(f"{venue.name}:{native}" for native in venue.natives)
+            # Where another connection brings the trades, nothing of them is missed with this one.
+            natives = venue.natives if "trade" in venue.channels else ()
+            self._order = Identity(f"{venue.name}:{native}" for native in natives)
         self._relay = Relay()
         self._fetches: dict[Missing, asyncio.Task[None]] = {}
         self._connected = False

@@ -113,6 +113,29 @@ async def test_bars_come_by_a_second_socket() -> None:
     assert candle.closed and (candle.symbol, candle.close) == (f"okx:{NATIVE}", 2.0)
 
 
+async def test_the_cut_of_the_bars_socket_costs_no_trade() -> None:
+    row = ["60000", "1", "3", "0.5", "2", "10", "20", "20", "1"]
+    bars: list[Line] = []
+
+    async def talk(line: Line) -> None:
+        if "candle1m" in await acknowledge(line):
+            bar = {"arg": {"channel": "candle1m", "instId": NATIVE}, "data": [row]}
+            await line.tell(json.dumps(bar, separators=(",", ":")))
+            await line.hear("ping")
+            bars.append(line)
+            if len(bars) == 1:
+                await line.cut()
+        else:
+            await line.tell(top(), now(trade(100, 1)))
+
+    async with (
+        SmallVenue(talk, rest_since(time.time_ns() // 10**6), path="/{where:public|business}") as server,
+        listening(Public(server), "okx", NATIVE, candles=True, book_levels=0, silence_s=1.0) as feed,
+    ):
+        await feed.until(lambda: bool(feed.trades) and len(bars) > 1)
+    assert not feed.gaps and feed.feed.stats.gaps == 0
+
+
 class Public:
     """The server, by the address of its public socket."""
 
