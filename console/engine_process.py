@@ -11,8 +11,11 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -22,6 +25,7 @@ from engine.text import clean
 READY_TIMEOUT_S = 30.0
 END_S = 10.0
 """How long an engine that is told to end may take, before it is killed."""
+_LAST_BYTES = 4_096
 
 
 class Readiness(msgspec.Struct):
@@ -36,14 +40,21 @@ class EngineProcess:
     """An engine that was just started. ``wait_ready`` must be called once."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], pipe: int, state_dir: Path, life: int | None = None
+        self,
+        process: subprocess.Popen[bytes],
+        pipe: int,
+        state_dir: Path,
+        life: int | None = None,
+        errors: IO[bytes] | None = None,
     ) -> None:
-        """``life``: our end of the pipe at whose end the engine ends; None: it lives on without us."""
+        """``life``: our end of the pipe at whose end the engine ends; None: it lives on without us.
+        ``errors``: the file that is its standard error."""
         self._process = process
         self._pipe = pipe
         self._life = life
         self._state_dir = state_dir
         self._unread = b""
+        self._errors = errors
 
     @property
     def pid(self) -> int:
@@ -64,6 +75,8 @@ class EngineProcess:
                 note(clean(ready.note))
         finally:
             os.close(self._pipe)
+            if self._errors is not None:
+                self._errors.close()
 
     def end(self, timeout_s: float = END_S) -> None:
         """End an engine that belongs to this console, and wait for it. May be called again."""
@@ -84,10 +97,18 @@ class EngineProcess:
             piece = os.read(self._pipe, 65536)
             if not piece:
                 code = self._process.wait()
-                raise LinkError(f"the engine ended while starting (exit {code}): see {self._log()}")
+                why = self._last_words() or f"see {self._log()}"
+                raise LinkError(f"the engine ended while starting (exit {code}): {why}")
             self._unread += piece
         line, _, self._unread = self._unread.partition(b"\n")
         return msgspec.json.decode(line, type=Readiness)
+
+    def _last_words(self) -> str:
+        """Of an engine that fell before it had a log: a package that is missing, or of another version."""
+        if self._errors is None:
+            return ""
+        self._errors.seek(max(self._errors.seek(0, os.SEEK_END) - _LAST_BYTES, 0))
+        return clean(self._errors.read().decode(errors="replace").strip().rpartition("\n")[2], 300)
 
     def _log(self) -> Path:
         return self._state_dir / "engine.log"
@@ -101,6 +122,13 @@ def _error(text: str, exit_code: int) -> TickdeskError:
     return error
 
 
+def _errors_file() -> IO[bytes] | None:
+    """For an engine's standard error; None where there is no place for it."""
+    with suppress(OSError):
+        return tempfile.TemporaryFile()
+    return None
+
+
 def start_engine(state_dir: Path, options: Sequence[str], *, ours: bool = False) -> EngineProcess:
     """Start ``python -m engine`` with ``options``, detached from this terminal. ``ours``: it ends when this
     process does, however that is."""
@@ -111,6 +139,7 @@ def start_engine(state_dir: Path, options: Sequence[str], *, ours: bool = False)
         end_of_life, life = os.pipe()
         passed.append(end_of_life)
         options = [*options, "--life-fd", str(end_of_life)]
+    errors = _errors_file()
     try:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and options
             [
@@ -126,15 +155,17 @@ def start_engine(state_dir: Path, options: Sequence[str], *, ours: bool = False)
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=errors or subprocess.DEVNULL,
             start_new_session=True,
             pass_fds=passed,
         )
     except BaseException:
         for fd in filter(None, (read_end, life)):
             os.close(fd)
+        if errors is not None:
+            errors.close()
         raise
     finally:
         for fd in passed:
             os.close(fd)
-    return EngineProcess(process, read_end, state_dir, life)
+    return EngineProcess(process, read_end, state_dir, life, errors)

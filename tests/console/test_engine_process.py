@@ -97,6 +97,18 @@ def test_nothing_of_the_folder_it_is_called_in_is_run(
         start_engine(state_dir, ["--set", "risk.nosuch=1"]).wait_ready(lambda text: None, timeout_s=90.0)
 
 
+def test_an_engine_that_falls_before_it_has_a_log_is_told_of(
+    state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # "see engine.log" was said of a file that there was not, where a package was missing.
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'ModuleNotFoundError: No module named numba' >&2; exit 1\n")
+    python.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(LinkError, match=r"exit 1\): ModuleNotFoundError: No module named numba"):
+        start_engine(state_dir, []).wait_ready(lambda text: None)
+
+
 def test_the_engine_module_alone_prints_its_error(state_dir: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "engine", "--state-dir", str(state_dir), "--set", "risk.nosuch=1"],
