@@ -19,6 +19,7 @@ from engine.feeds.base import InstrumentSpec, Price, Request, TradeId, Unreachab
 from engine.feeds.binance_book import MS, SNAPSHOT_LEVELS, Size, Time, Traded, time_ns
 from engine.feeds.binance_streams import INTERVALS
 from engine.feeds.candles import settled
+from engine.feeds.rest import SaidNoError
 from engine.feeds.venue import NativeVenue, chosen
 from engine.text import clean
 
@@ -209,4 +210,4 @@ def refusal(body: bytes, wrong: Exception) -> Exception:
     except msgspec.MsgspecError:
         return ValueError(f"not the answer expected ({clean(wrong, 80)})")
     text = f"error {error.code}: {clean(error.msg, 100)}"
-    return UnreachableError(text) if error.code in _TOO_MANY else ValueError(text)
+    return UnreachableError(text) if error.code in _TOO_MANY else SaidNoError(text)

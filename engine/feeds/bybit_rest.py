@@ -28,6 +28,7 @@ from engine.feeds.bybit import (
     trade_id,
 )
 from engine.feeds.candles import settled
+from engine.feeds.rest import SaidNoError
 from engine.feeds.venue import NativeVenue, chosen
 from engine.text import clean
 
@@ -113,7 +114,7 @@ def _result(body: str | bytes) -> msgspec.Raw:
     detail = f"bybit: {clean(reply.retMsg, 100)} ({reply.retCode})"
     if reply.retCode in _ASK_LATER:
         raise UnreachableError(detail, 1.0)
-    raise ValueError(detail)
+    raise SaidNoError(detail)
 
 
 def _read(body: str | bytes, venue: str) -> list[InstrumentSpec]:

@@ -13,6 +13,7 @@ import msgspec
 
 from engine.events import NS, Candle, Quote, Trade
 from engine.feeds.base import Amount, InstrumentSpec, Price, TradeId, UnreachableError
+from engine.feeds.rest import SaidNoError
 from engine.feeds.timestamps import MAX_NS, decimal_seconds_ns
 from engine.text import clean
 
@@ -78,7 +79,7 @@ def _result(body: str | bytes) -> dict[str, msgspec.Raw]:
         detail = f"kraken: {clean(', '.join(reply.error), 100)}"
         if any(error.startswith(_ASK_LATER) for error in reply.error):
             raise UnreachableError(detail, _LOCKOUT_S)
-        raise ValueError(detail)
+        raise SaidNoError(detail)
     return reply.result
 
 

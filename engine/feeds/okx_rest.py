@@ -20,6 +20,7 @@ from engine.feeds.base import Amount, InstrumentSpec, Price, Request, Traded, Tr
 from engine.feeds.contract import Contract
 from engine.feeds.okx import MS, Millis, OkxDecoder, frame, kind, read_bar
 from engine.feeds.okx_sums import Sums
+from engine.feeds.rest import SaidNoError
 from engine.feeds.venue import NativeVenue, chosen
 from engine.text import clean
 
@@ -80,7 +81,7 @@ def _data(body: str | bytes) -> msgspec.Raw:
     detail = f"okx: {clean(reply.msg, 100)} ({clean(reply.code, 10)})"
     if reply.code in _ASK_LATER:
         raise UnreachableError(detail, 2.0)
-    raise ValueError(detail)
+    raise SaidNoError(detail)
 
 
 def _decimal(text: str) -> Decimal:

@@ -30,6 +30,10 @@ class RefusedError(FeedError):
     """The venue answered, and refused the request (HTTP 4xx)."""
 
 
+class SaidNoError(RefusedError, ValueError):
+    """The venue answered as if all were well (HTTP 200), and says no in the body."""
+
+
 class BusyError(UnreachableError):
     """The venue answered that it was asked too often (HTTP 429, or 418)."""
 

@@ -77,6 +77,36 @@ async def test_an_interval_that_the_venue_lacks_is_refused(venue: LoopbackServer
     assert venue.asked == []
 
 
+NO = {
+    "okx": (
+        "/api/v5/market/history-candles",
+        "OLD-USDT",
+        {"code": "51001", "msg": "It is not there", "data": []},
+    ),
+    "bybit": ("/v5/market/kline", "OLDUSDT", {"retCode": 10001, "retMsg": "Not supported", "result": {}}),
+    "kraken": ("/0/public/OHLC", "OLD/USD", {"error": ["EQuery:Unknown asset pair"]}),
+}
+
+
+@pytest.mark.parametrize("name", NO)
+async def test_a_no_of_one_symbol_is_no_failure_of_the_venue(server: LoopbackServer, name: str) -> None:
+    """Which tells it with HTTP 200: asked again and again, it would have the others wait as well."""
+    path, native, no = NO[name]
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response(no)
+
+    server.answers[path] = [answer]
+    one = VenueCandles(name, PollingConfig(rest_url=server.url), around(Clock(NOW_NS)))
+    for _ in range(6):
+        with pytest.raises(RefusedError):
+            await one.latest("poll:OLD/USD", native)
+        with pytest.raises(RefusedError):
+            await anext(one.bars("poll:OLD/USD", native, 60, NOW_NS - 3600 * NS, NOW_NS))
+    assert len(server.asked) == 12 and "circuit" not in one.stats.detail
+    await one.close()
+
+
 def test_an_empty_answer_speaks_of_what_was_really_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """An adapter that cuts the span to 300 bars leaves what is beyond unasked."""
     one = VenueCandles("binance", PollingConfig(), around())
