@@ -24,17 +24,28 @@ class FundingClock:
         """Whether there are payments at all."""
         self.paid: dict[str, int] = {}
         """By symbol: the newest time that is settled, for positions that are held."""
+        self._newest: dict[str, int] = {}
+        """By symbol, held or not: the newest time that was ever settled. A clock that was set back comes to
+        it again."""
+        self._free_ns = 0
+        """Until then nothing was charged."""
 
     def opened(self, symbol: str, ns: int) -> None:
-        """A position began: the times before it are not its own."""
-        self.paid[symbol] = self._before(ns)
+        """A position began: the times before it are not its own, nor one that another paid for."""
+        self.paid[symbol] = max(self._before(ns), self._newest.get(symbol, 0))
 
     def closed(self, symbol: str) -> None:
         self.paid.pop(symbol, None)
 
-    def restore(self, paid: Mapping[str, int], now_ns: int) -> None:
-        """Go on after these moments; from now on where it is 0, unknown."""
+    def restore(self, paid: Mapping[str, int], now_ns: int, settled: Mapping[str, int]) -> None:
+        """Go on after these moments; from now on where it is 0, unknown. ``settled``: the newest known of any
+        symbol, held or not."""
+        self._newest = {symbol: self._before(ns) for symbol, ns in settled.items()}
         self.paid = {symbol: self._before(ns or now_ns) for symbol, ns in paid.items()}
+
+    def settled(self) -> dict[str, int]:
+        """``paid`` for the next run, which may charge what this one does not."""
+        return {symbol: max(ns, self._free_ns) for symbol, ns in self.paid.items()}
 
     def missing(self, symbol: str, now_ns: int) -> int:
         """How many times have passed unsettled."""
@@ -49,6 +60,7 @@ class FundingClock:
         """
         payments: list[Funding] = []
         if not self.costs:
+            self._free_ns = self._before(now_ns)
             return payments
         for symbol, quantity in positions.items():
             instrument = self._instruments.get(symbol)
@@ -69,7 +81,7 @@ class FundingClock:
             for ns in times:
                 identity = "fd-" + blake2b(f"{symbol}\x1f{ns}".encode(), digest_size=12).hexdigest()
                 payments.append(Funding(identity, symbol, amount, instrument.quote_currency, self._rate, ns))
-            self.paid[symbol] = times[-1]
+            self.paid[symbol] = self._newest[symbol] = times[-1]
         return payments
 
     def _before(self, ns: int) -> int:

@@ -309,9 +309,9 @@ class PaperVenue:
 
     def funding(self, now_ns: int, mark: Callable[[str], float]) -> list[Funding]:
         """The payments that are due, at each symbol's ``mark`` (NaN: it waits). Ids are deterministic."""
-        if not self._funding.costs:
-            return []
-        payments = self._funding.due(self._account.positions, now_ns, mark)
+        # Where nothing is charged nobody looks at the account, which is made when it is looked at.
+        positions = self._account.positions if self._funding.costs else {}
+        payments = self._funding.due(positions, now_ns, mark)
         for payment in payments:
             self._account.tell(payment)
         return payments
@@ -335,7 +335,7 @@ class PaperVenue:
             commands=self._clock.commands,
             outbox=self._outbox.state(),
             displays=worth_keeping(self._displays),
-            funded=self._funding.paid,
+            funded=self._funding.settled(),
             cash=self._account.cash,
         )
         state: dict[str, Any] = msgspec.to_builtins(saved)
@@ -379,7 +379,7 @@ class PaperVenue:
         self._account.restore(still, saved.cash if cash is None else cash, positions)
         self._executions.positions = dict(self._account.positions)
         paid = {symbol: max(saved.funded.get(symbol, 0), funded_ns.get(symbol, 0)) for symbol in positions}
-        self._funding.restore(paid, now_ns)
+        self._funding.restore(paid, now_ns, funded_ns)
         for report in self._outbox.reports():
             if isinstance(report, Fill):
                 self._executions.move(report.symbol, report.quantity * report.side.sign, report.ns)

@@ -357,3 +357,36 @@ def test_a_position_pays_only_for_the_times_it_was_there() -> None:
     floor.now = following + MS
     floor.play("sell b 2 market; q 99x5 101x5")
     assert venue.funding(following + 10 * step, lambda symbol: 100.0) == []
+
+
+def test_a_time_that_was_paid_for_is_not_paid_by_what_is_held_when_the_clock_comes_to_it_again() -> None:
+    ahead = held("2")
+    (paid,) = ahead.funding(START + 7 * HOUR, lambda symbol: 100.0)
+    floor = Floor(funding_rate_pct=0.01)
+    floor.venue.restore((), None, {}, START, funded_ns={SYMBOL: paid.ns})
+    floor.now = START + HOUR
+    floor.play("buy a 3 market; q 99x5 101x5")
+    assert floor.venue.funding(paid.ns, lambda symbol: 100.0) == [], "its id is the other position's payment"
+    (following,) = floor.venue.funding(paid.ns + 8 * HOUR, lambda symbol: 100.0)
+    assert following.ns == paid.ns + 8 * HOUR and following.funding_id != paid.funding_id
+
+
+def test_the_same_without_a_restart() -> None:
+    floor = Floor(funding_rate_pct=0.01)
+    floor.play("buy a 3 market; q 99x5 101x5")
+    due = (floor.now // (8 * HOUR) + 1) * 8 * HOUR
+    assert len(floor.venue.funding(due, lambda symbol: 100.0)) == 1
+    floor.play("sell b 3 market; q 99x5 101x5; buy c 2 market; q 99x5 101x5")
+    assert floor.now < due, "the clock was set back"
+    assert floor.venue.funding(due, lambda symbol: 100.0) == []
+
+
+def test_a_rate_that_is_set_later_charges_nothing_for_the_time_without_one() -> None:
+    free = held("2", funding_rate_pct=0.0)
+    assert free.funding(START + 72 * HOUR, lambda symbol: 100.0) == []
+    charged = PaperVenue(plain(funding_rate_pct=0.01), known())
+    opened = {SYMBOL: START}
+    charged.restore((), free.state(), {SYMBOL: Decimal(2)}, START + 73 * HOUR, funded_ns=opened)
+    assert charged.notes() == [] and charged.funding(START + 73 * HOUR, lambda symbol: 100.0) == []
+    (payment,) = charged.funding(START + 79 * HOUR, lambda symbol: 100.0)
+    assert payment.ns == START + 79 * HOUR
