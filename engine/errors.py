@@ -65,6 +65,10 @@ class StoreError(TickdeskError):
     """The state directory or its database cannot be used."""
 
 
+class OutcomeUnknownError(StoreError):
+    """Whether what was handed to the disk is on it cannot be told: it may be done yet, by the next run."""
+
+
 class BusError(TickdeskError):
     """The bus, or the server it runs on, cannot be used as it is."""
 

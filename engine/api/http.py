@@ -13,7 +13,7 @@ from aiohttp import web
 
 from engine.api.hub import encode
 from engine.api.protocol import ErrorReply
-from engine.errors import NotReadyError, TickdeskError, UnknownNameError
+from engine.errors import NotReadyError, OutcomeUnknownError, TickdeskError, UnknownNameError
 from engine.refusal import refused
 from engine.text import clean
 
@@ -100,6 +100,8 @@ def error_response(error: TickdeskError) -> web.Response:
     """What a person is told of an error that a person can cause."""
     if isinstance(error, NotReadyError):
         return json_response(ErrorReply(str(error), type(error).__name__), 503)
+    if isinstance(error, OutcomeUnknownError):
+        return json_response(ErrorReply(str(error), type(error).__name__), 504)
     if isinstance(error, UnknownNameError):
         return not_found(str(error))
     return json_response(ErrorReply(str(error), type(error).__name__), 409)

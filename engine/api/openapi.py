@@ -43,7 +43,7 @@ _TOLD = {
     429: "Too often: see Retry-After",
     500: "The engine's own fault: its log says more",
     503: "Not yet, or not any more: the desk starts, stops, is away or has too much to do",
-    504: "The engine did not answer in time: of a command nobody knows; ask again with the same key",
+    504: "The engine, or its disk, did not answer: of a command nobody knows; ask again with the same key",
 }
 _JUDGED = (
     "Done, or judged: look at `ok`. Where it is false the desk did not do it, as with an order that the risk "

@@ -17,7 +17,7 @@ from engine.api.idempotency import LOCAL, token_of
 from engine.api.page import Page
 from engine.api.rows import OrderRow
 from engine.api.trading_protocol import LimitRow, OrderReply
-from engine.errors import LinkError, NotReadyError, RefusedError, StoreError
+from engine.errors import LinkError, NotReadyError, OutcomeUnknownError, RefusedError, StoreError
 from engine.events import NS, OrderState
 from engine.execution.ids import ticket_order_id
 from engine.research.daily import too_old
@@ -33,7 +33,9 @@ MOST_TRIES = 60
 TRY_AGAIN_S = 0.5
 EARLIER_NS = 5 * NS
 """So much earlier than it was sent an order may seem to be, by a clock that was set meanwhile."""
-_AGAIN_CODES = frozenset((NotReadyError.__name__, StoreError.__name__, "KEY_IN_USE", "INTERNAL"))
+_UNKNOWN_CODES = frozenset((OutcomeUnknownError.__name__, "KEY_IN_USE", "INTERNAL"))
+"""The order may have arrived."""
+_AGAIN_CODES = _UNKNOWN_CODES | {NotReadyError.__name__, StoreError.__name__}
 _TERMINAL = frozenset(state.value for state in OrderState if state.terminal)
 _TOLD = 4
 
@@ -245,20 +247,24 @@ class _Sending:
 
     def _asked(self, order: StoredOrder) -> OrderReply:
         """Sent until it is answered: the same again under the same key is the same order."""
+        unknown = False
         for number in range(1, MOST_TRIES + 1):
             try:
                 return self._context.desk.ask(
                     "POST", "/v1/orders", OrderReply, body=order.body, key=order.key
                 )
             except RefusedError as error:
-                if error.code not in _AGAIN_CODES or number == MOST_TRIES:
+                unknown = unknown or error.code in _UNKNOWN_CODES
+                if error.code not in _AGAIN_CODES:
                     raise
-            except LinkError as error:
                 if number == MOST_TRIES:
-                    raise StepFailed(
-                        f"{error}; whether order {order.number} arrived is not known",
-                        "start it again: the engine is asked about this order before anything is sent",
-                    ) from None
+                    if not unknown:
+                        raise
+                    raise _not_known(order, error) from None
+            except LinkError as error:
+                unknown = True
+                if number == MOST_TRIES:
+                    raise _not_known(order, error) from None
             self._context.sleep(TRY_AGAIN_S)
             self._refuse_an_old_plan(order)
         raise AssertionError("the last try returns or raises")
@@ -300,3 +306,10 @@ class _Sending:
                     text=text.strip(),
                     ended_ns=row.updated_ns,
                 )
+
+
+def _not_known(order: StoredOrder, error: LinkError) -> StepFailed:
+    return StepFailed(
+        f"{error}; whether order {order.number} arrived is not known",
+        "start it again: the engine is asked about this order before anything is sent",
+    )

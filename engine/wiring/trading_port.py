@@ -27,7 +27,14 @@ from engine.api.trading_protocol import (
     ReconciliationRow,
     TargetsDetail,
 )
-from engine.errors import ConfigError, NotReadyError, StoreError, TickdeskError, UnknownNameError
+from engine.errors import (
+    ConfigError,
+    NotReadyError,
+    OutcomeUnknownError,
+    StoreError,
+    TickdeskError,
+    UnknownNameError,
+)
 from engine.events import OrderRequest
 from engine.execution.order import Order
 from engine.execution.webhook import WebhookRefused
@@ -117,13 +124,15 @@ class LiveTrading:
             raise NotReadyError
 
     async def _kept(self, requests: Sequence[OrderRequest]) -> None:
-        """Wait until what was placed is durable. Raises StoreError, which names it."""
+        """Wait until what was placed is durable. Raises OutcomeUnknownError, which names it; StoreError where
+        it was not even taken to be written."""
         try:
             await self._engine.writing.durable()
-        except StoreError as error:
+        except OutcomeUnknownError as error:
             # It may be sent yet: who asks anew, without a token, would have it twice.
             first = requests[0].client_order_id
-            raise StoreError(f"order {first}: {error}; look at it before it is sent anew") from None
+            raise OutcomeUnknownError(f"order {first}: {error}; look at it before it is sent anew") from None
+        self._engine.writing.refuse_when_failed()
 
     def _placed_before(self, ids: list[str]) -> OrderReply:
         """The same again: how its orders stand; nothing is placed."""

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from engine.api.hub import Hub
-from engine.errors import StoreError
+from engine.errors import OutcomeUnknownError, StoreError
 from engine.events import JournalEvent
 from engine.store.store import Store
 from engine.wiring.journal_log import note
@@ -108,7 +108,8 @@ class Writing:
                 self.fail(error)
 
     async def durable(self) -> None:
-        """Wait until everything committed so far is durable. Raises StoreError when it is not in time."""
+        """Wait until everything committed so far is durable. Raises OutcomeUnknownError when it is not in
+        time, or the disk failed meanwhile: a commit whose fsync failed may be there after a restart."""
         if self.settled:
             return
         written = asyncio.Event()
@@ -117,17 +118,19 @@ class Writing:
             async with asyncio.timeout(DURABLE_S):  # wait_for may swallow a cancellation
                 await written.wait()
         except TimeoutError:
-            raise StoreError(
+            raise OutcomeUnknownError(
                 f"it is not on disk after {DURABLE_S:.1f} s: it may not outlive the engine"
             ) from None
-        self.refuse_when_failed()
+        if self.failure is not None:
+            raise OutcomeUnknownError(self._stands_still())
 
     def refuse_when_failed(self) -> None:
         """Raises StoreError once nothing can be written any more."""
         if self.failure is not None:
-            raise StoreError(
-                f"nothing can be written, so nothing trades ({self.failure}): restart when it is mended"
-            )
+            raise StoreError(self._stands_still())
+
+    def _stands_still(self) -> str:
+        return f"nothing can be written, so nothing trades ({self.failure}): restart when it is mended"
 
     def fail(self, error: StoreError) -> None:
         """Nothing can be made durable any more, so nothing may be traded, exits included."""

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from engine.config import Config, DailyConfig, TargetsConfig
+from engine.errors import RefusedError
 from engine.models import builtin
 from engine.models.registry import Registry
 from engine.research.daily import STEPS, repeated
@@ -271,12 +272,27 @@ def test_stale_prices_fail_closed_and_say_what_to_do(anew: Callable[[], Path]) -
     assert_done(desk, where)
 
 
-@pytest.mark.parametrize("code", ["NotReadyError", "StoreError", "KEY_IN_USE"])
+@pytest.mark.parametrize("code", ["NotReadyError", "StoreError", "KEY_IN_USE", "OutcomeUnknownError"])
 def test_an_order_that_is_not_taken_yet_is_sent_again(anew: Callable[[], Path], code: str) -> None:
     desk, where = Desk(), anew()
     desk.fail = daily_desk.refusing(code, 3, "/v1/orders")
     assert started(desk, where, CONFIG, Life())
     assert_done(desk, where)
+
+
+def test_an_order_of_unknown_outcome_is_not_noted_as_denied(anew: Callable[[], Path]) -> None:
+    desk, where, life = Desk(), anew(), Life()
+    codes = iter(["OutcomeUnknownError"])
+
+    def fail(method: str, path: str) -> None:
+        if (method, path) == ("POST", "/v1/orders"):
+            code = next(codes, "StoreError")  # the disk has failed: later ones are refused at once
+            raise RefusedError(f"not now ({code})", code)
+
+    desk.fail = fail
+    assert not started(desk, where, CONFIG, life)
+    assert kept(where).orders[0].state == "sending"
+    assert "is not known" in kept(where).run.text
 
 
 def test_an_order_that_is_refused_for_good_is_not(anew: Callable[[], Path]) -> None:
