@@ -27,3 +27,11 @@ def given_ns(text: str | None) -> int | None:
     if not -_FARTHEST_DAYS < since.days < _FARTHEST_DAYS:
         raise ConfigError(f"{clean(text, 40)} is beyond what nanoseconds can say: leave it out")
     return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+
+
+def given_span(since: str | None, until: str | None) -> tuple[int | None, int | None]:
+    """``--since`` and ``--until``, which is exclusive and after 1970: in ns, or None. Raises ConfigError."""
+    since_ns, until_ns = given_ns(since), given_ns(until)
+    if until_ns is not None and until_ns <= max(0, since_ns or 0):
+        raise ConfigError("--until must be after " + ("1970" if since is None else "--since"))
+    return since_ns, until_ns

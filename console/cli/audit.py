@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from console.cli.client import ask
 from console.cli.output import as_json, table
 from console.cli.settings import state_dir
-from console.cli.times import given_ns
 from engine.api.audit_protocol import CommandRow
 from engine.api.page import Page
+from engine.given_time import given_ns
 from engine.text import clean
 
 _PAGE = 1_000

@@ -28,12 +28,13 @@ def add_history(history: argparse.ArgumentParser) -> None:
         "--symbols", nargs="+", action=GivenSymbols, metavar="SYMBOL", help="for list and export: only these"
     )
     history.add_argument(
+        "--since",
         "--from",
         dest="since",
         metavar="TIME",
         help="for export and remove: ISO 8601, UTC; export writes whole days",
     )
-    history.add_argument("--to", dest="until", metavar="TIME", help="up to, and without")
+    history.add_argument("--until", "--to", dest="until", metavar="TIME", help="up to, and without")
     history.add_argument(
         "--adjusted", action="store_true", help="for export: prices adjusted for splits and dividends"
     )
@@ -83,8 +84,8 @@ def add_tape(tape: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help="of cut (in the tape's own form), convert (.tape .jsonl .csv .parquet) and import (.tape)",
     )
-    tape.add_argument("--from", dest="start", metavar="TIME", help="of cut: ISO 8601, UTC")
-    tape.add_argument("--to", dest="end", metavar="TIME", help="of cut: up to, not including")
+    tape.add_argument("--since", "--from", dest="start", metavar="TIME", help="of cut: ISO 8601, UTC")
+    tape.add_argument("--until", "--to", dest="end", metavar="TIME", help="of cut: up to, not including")
     tape.add_argument(
         "--symbols",
         metavar="A,B",

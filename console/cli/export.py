@@ -17,8 +17,8 @@ import msgspec
 from console.cli.output import opened
 from console.cli.settings import configuration, state_dir
 from console.cli.stored import symbol_among
-from console.cli.times import given_ns
 from engine.errors import ConfigError, StoreError
+from engine.given_time import given_span
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     kind = KINDS.get(arguments.kind)
     if kind is None:
         raise ConfigError(f"{clean(arguments.kind, 40)!r} cannot be exported: choose {', '.join(KINDS)}")
+    since_ns, until_ns = given_span(arguments.since, arguments.until)
     path = state_dir(arguments) / DATABASE
     if not path.is_file():
         raise StoreError(f"there is no database at {path}: choose --state-dir")
@@ -50,8 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
             found = rows(
                 connection,
                 kind,
-                since_ns=given_ns(arguments.since),
-                until_ns=given_ns(arguments.until),
+                since_ns=since_ns,
+                until_ns=until_ns,
                 symbol=symbol,
             )
             with _target(arguments.out) as file:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from console.cli.output import as_json, table
 from console.cli.settings import configuration, state_dir
-from console.cli.times import given_ns
 from engine.errors import ConfigError
+from engine.given_time import given_span
 from engine.market_days import closed_days
 from engine.symbols import name_of
 from engine.text import clean
@@ -221,13 +221,14 @@ def _export(arguments: argparse.Namespace) -> int:
 
     if len(arguments.names) != 1:
         raise ConfigError("name one folder to write to, as in `tickdesk history export bars`")
+    since_ns, until_ns = given_span(arguments.since, arguments.until)
     folder, reader = Path(arguments.names[0]), _reader(arguments)
     found = export(
         reader,
         folder,
         symbols=_chosen(arguments, reader),
-        since_ns=given_ns(arguments.since) or 0,
-        until_ns=given_ns(arguments.until) or (1 << 62),
+        since_ns=since_ns or 0,
+        until_ns=until_ns or (1 << 62),
         adjust=arguments.adjusted,
         by=arguments.by,
         note=lambda text: (

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from console.cli.consent import consent
 from console.cli.output import as_json, table
 from console.cli.settings import configuration, state_dir
-from console.cli.times import given_ns
 from engine.errors import ConfigError
+from engine.given_time import given_span
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = [*arguments.names, *(arguments.symbols or ())]
     if not names:
         raise ConfigError("name symbols, as in `tickdesk history remove AAPL --bars 86400`")
+    since_ns, until_ns = given_span(arguments.since, arguments.until)
     where = state_dir(arguments)
     reader = BarReader(where / BARS_DATABASE)
     try:
@@ -49,8 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
         where,
         symbols,
         arguments.bars,
-        given_ns(arguments.since) or 0,
-        given_ns(arguments.until) or (1 << 62),
+        since_ns or 0,
+        until_ns or (1 << 62),
         agreed,
     )
     if arguments.json:

@@ -10,9 +10,9 @@ from console.cli.output import check_place, opened
 from console.cli.progress import Progress
 from console.cli.report import given_day
 from console.cli.settings import configuration, state_dir
-from console.cli.times import given_ns
 from engine.errors import ConfigError
 from engine.events import NS
+from engine.given_time import given_span
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,10 +51,9 @@ def _period(arguments: argparse.Namespace, now_ns: int) -> tuple[int, int]:
         return begin_ns, min(begin_ns + DAY_NS, now_ns)
     if arguments.day is not None:
         raise ConfigError("give --day, or --since and --until")
-    since_ns, until_ns = given_ns(arguments.since), given_ns(arguments.until)
+    since_ns, until_ns = given_span(arguments.since, arguments.until)
     if since_ns is None:
         raise ConfigError("--until needs --since: from when on?")
-    until_ns = now_ns if until_ns is None else until_ns
-    if until_ns <= since_ns:
-        raise ConfigError("--until must be after --since")
-    return since_ns, until_ns
+    if until_ns is None and since_ns >= now_ns:
+        raise ConfigError("--since lies ahead: nothing was traded then")
+    return since_ns, now_ns if until_ns is None else until_ns

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from console.cli.output import as_json, table
 from console.cli.settings import configuration, state_dir
 from console.cli.stored import symbol_among
-from console.cli.times import given_ns
 from engine.errors import StoreError
 from engine.events import Quarantined
+from engine.given_time import given_ns
 from engine.text import clean
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.settings import configuration
-from console.cli.times import given_ns
 from engine.errors import ConfigError
+from engine.given_time import given_span
 from engine.research.plan import Plan
 from engine.suggestion import did_you_mean
 from engine.text import clean
@@ -29,14 +29,15 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
     symbols = tuple(part.strip() for part in arguments.symbols.split(",") if part.strip())
     if not (files or tapes or symbols):
         raise ConfigError("name what to run over: tapes, files of bars, or --symbols of the stored history")
+    since_ns, until_ns = given_span(arguments.since, arguments.until)
     return Plan(
         tapes=tapes,
         files=files,
         symbols=symbols,
         venue=arguments.venue,
         interval_s=_interval_s(arguments.bars),
-        since_ns=given_ns(arguments.since) or 0,
-        until_ns=given_ns(arguments.until) or 0,
+        since_ns=since_ns or 0,
+        until_ns=until_ns or 0,
         warm_bars=int(arguments.warm_up or 0),
         adjust=not arguments.raw_prices,
         path=arguments.path,

@@ -13,6 +13,7 @@ import msgspec
 from console.cli.output import as_json
 from engine.errors import ConfigError, TickdeskError
 from engine.events import NS
+from engine.given_time import given_ns
 from engine.tapes import TapeSpan
 from engine.text import clean
 
@@ -158,12 +159,7 @@ def _when(ns: int) -> str:
 
 
 def time_ns(text: str) -> int:
-    """ns UTC of ``2024-08-08T13:30`` (UTC unless it says another zone), or of a number of ns. Raises
-    ConfigError."""
+    """ns UTC of what ``given_ns`` takes, or of a number of ns. Raises ConfigError."""
     if text.isascii() and text.isdecimal() and len(text) > 10:
         return min(int(text), _END_NS)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"{clean(text, 40)!r} is no time: write it as 2024-08-08T13:30:00") from None
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000_000) * 1000
+    return given_ns(text) or 0

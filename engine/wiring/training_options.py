@@ -10,7 +10,7 @@ import msgspec
 
 from engine.errors import ConfigError
 from engine.given_symbols import GivenSymbols
-from engine.given_time import given_ns
+from engine.given_time import given_span
 from engine.plain_number import plain_number
 from engine.text import clean
 
@@ -18,6 +18,8 @@ SIMULATED_S = 7200
 MAX_SIMULATED_S = 7 * 86_400
 HORIZON = 20
 MEMORY_GB = 4.0
+MOST_FOLDS = 100
+"""As of a sweep's walk-forward: each trains once."""
 
 Then = Literal["register", "shadow", "activate"]
 
@@ -95,13 +97,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def options_of(arguments: argparse.Namespace) -> TrainingOptions:
     """Checked options. Raises ConfigError."""
-    since_ns, until_ns = given_ns(arguments.since), given_ns(arguments.until)
+    since_ns, until_ns = given_span(arguments.since, arguments.until)
     if arguments.days is not None and since_ns is not None:
         raise ConfigError("--days and --since both say where to begin: give one")
     for name, least in (("horizon", 1), ("folds", 1), ("embargo", 0), ("every", 1), ("seconds", 1)):
         value = getattr(arguments, name)
         if value is not None and not least <= value <= 100_000_000:
             raise ConfigError(f"--{name} {value}: give {least} or more")
+    if arguments.folds > MOST_FOLDS:
+        raise ConfigError(f"--folds {arguments.folds}: give 1 to {MOST_FOLDS}")
     if not 0 <= arguments.seed < 1 << 31:
         raise ConfigError(f"--seed {arguments.seed}: give 0 to {(1 << 31) - 1}")
     if arguments.horizon > 100_000 or (arguments.embargo or 0) > 200_000 or (arguments.purge or 0) > 200_000:
