@@ -27,7 +27,8 @@ async def main():
 
     EndSignals(print, print, caught).listen(asyncio.get_running_loop(), None)
     print("held up", flush=True)
-    time.sleep(60)
+    for _ in range(600):  # not all at once: a signal right before a system call does not end it
+        time.sleep(0.1)
 
 asyncio.run(main())
 """
