@@ -179,6 +179,10 @@ class Okx(NativeVenue):
         wanted = [(channel, native) for native in self.natives for channel in self.data()]
         return [frame("subscribe", wanted[start : start + _BATCH]) for start in range(0, len(wanted), _BATCH)]
 
+    def acknowledgements(self) -> int:
+        """Each channel of each symbol by itself."""
+        return len(self.natives) * len(self.data())
+
     def _kinds(self) -> list[str]:
         return sorted({kind(native) for native in self.natives})
 

@@ -73,6 +73,7 @@ class Session:
         self._outgoing: asyncio.Queue[str] = asyncio.Queue()
         self._frames = venue.subscribe()
         self._unsent = len(self._frames)
+        self._acks = venue.acknowledgements()
         self._sent_s = self.opened_s
         self._beats = self._unsubscribed = 0
 
@@ -82,7 +83,7 @@ class Session:
         if self._unsent > 0:
             return False
         late = asyncio.get_running_loop().time() - self._sent_s > _UNTOLD_S
-        return self.decoder.acks >= len(self._frames) or late
+        return self.decoder.acks >= self._acks or late
 
     @property
     def is_live(self) -> bool:

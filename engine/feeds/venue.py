@@ -92,6 +92,9 @@ class Venue(Protocol):
     def subscribe(self) -> list[str]:
         """The frames that subscribe everything, in order; empty where the URL does."""
 
+    def acknowledgements(self) -> int:
+        """How many the venue answers them with."""
+
     def book_request(self, native: str) -> Request | None:
         """The snapshot of a book by REST; None where the socket brings it."""
 
@@ -155,6 +158,12 @@ class NativeVenue:
         self.natives = config.symbols
         self.book_levels = config.book_levels
         self.candles = config.candles
+
+    def subscribe(self) -> list[str]:
+        return []
+
+    def acknowledgements(self) -> int:
+        return len(self.subscribe())
 
     def before_instruments(self) -> tuple[Request, ...]:
         return ()

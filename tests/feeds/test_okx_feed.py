@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 
@@ -134,6 +135,46 @@ async def test_the_cut_of_the_bars_socket_costs_no_trade() -> None:
     ):
         await feed.until(lambda: bool(feed.trades) and len(bars) > 1)
     assert not feed.gaps and feed.feed.stats.gaps == 0
+
+
+async def test_a_connection_takes_over_once_all_is_acknowledged() -> None:
+    """The venue answers each channel by itself: of the last one trades would be lost, and nothing show it."""
+    half, told = asyncio.Event(), asyncio.Event()
+    args: list[dict[str, str]] = []
+    happened: list[dict[str, str]] = []
+
+    def rest(path: str, query: dict[str, str]) -> str:
+        rows = happened[::-1] if query["instId"] == "ETH-USDT" else []
+        return json.dumps({"code": "0", "data": rows})
+
+    def happens(number: int) -> str:
+        told = now(trade(number, 1, native="ETH-USDT"))
+        happened.extend(json.loads(told)["data"])
+        return told
+
+    async def talk(line: Line) -> None:
+        args[:] = (await line.hear("subscribe"))["args"]
+        answers = [json.dumps({"event": "subscribe", "arg": arg}) for arg in args]
+        if line.number == 1:
+            await line.tell(*answers, top(), happens(100))
+            await line.tell('{"event":"notice","code":"64008","msg":"The connection will soon be closed"}')
+            await half.wait()
+            await line.hear("ping")
+            await line.tell(happens(101))
+            told.set()
+        else:
+            await line.tell(*answers[:2], top())
+            half.set()
+            await told.wait()
+            await line.tell(*answers[2:], top(), happens(102))
+
+    async with (
+        SmallVenue(talk, rest) as server,
+        listening(server, "okx", NATIVE, "ETH-USDT", book_levels=0, silence_s=2.0) as feed,
+    ):
+        await feed.until(lambda: any(one.trade_id == 102 for one in feed.trades))
+    assert [arg["instId"] for arg in args] == [NATIVE, NATIVE, "ETH-USDT", "ETH-USDT"]
+    assert [one.trade_id for one in feed.trades] == [100, 101, 102] and not feed.gaps
 
 
 class Public:
