@@ -17,6 +17,7 @@ from engine.errors import OrderError, StoreError
 from engine.events import NS
 from engine.execution.paper import NOT_MODELLED
 from engine.portfolio.books import Books, Pnl
+from engine.portfolio.counted_from import COUNTED, CountedFrom, counted_from
 from engine.portfolio.credit import NOBODY, Credit, shares
 from engine.portfolio.day import LEDGER_DAY, DayState
 from engine.portfolio.exact import ZERO, add, multiply, subtract
@@ -247,13 +248,18 @@ class _Gathering:
         )
 
     def _curve(self) -> list[Point]:
+        """Counted from the cash with which the account is counted now, as all of the report."""
+        ledger = self._books.ledger
+        kept = self._reader.settings().get(COUNTED)
+        try:
+            counted = counted_from(kept, self._now_ns, ledger.starting_cash, ledger.currency)
+        except ValueError:
+            counted = CountedFrom((), self._now_ns, ledger.starting_cash, ledger.currency)
         points = self._reader.equity_points(self._begin_ns, self._until_ns)
-        values = np.array([float(point.equity) for point in points])
-        below = drawdowns_pct(values).tolist()
-        return [
-            Point(point.ns, value, down)
-            for point, value, down in zip(points, values.tolist(), below, strict=True)
-        ]
+        told = [(point.ns, counted.today(point.ns, float(point.equity))) for point in points]
+        known = [(ns, equity) for ns, equity in told if equity is not None]
+        below = drawdowns_pct(np.array([equity for _, equity in known])).tolist()
+        return [Point(ns, equity, down) for (ns, equity), down in zip(known, below, strict=True)]
 
     def _exposure(self) -> tuple[float | None, float | None]:
         """(mean, most) gross exposure over the minutes of the day in which equity is known, percent of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,8 +13,9 @@ from engine.api.trading_protocol import EquityCurve, Performance, PerformanceRow
 from engine.errors import StoreError
 from engine.events import NS, Opportunity
 from engine.execution.paper import NOT_MODELLED
+from engine.portfolio.counted_from import COUNTED, CountedFrom, counted_from
 from engine.portfolio.credit import NOBODY, Shares, shares
-from engine.portfolio.curve import DAY_NS
+from engine.portfolio.curve import DAY_NS, Deepest
 from engine.portfolio.track import Figures, Track, TrackState
 from engine.store.read import Reader
 from engine.store.rows import EquityPoint
@@ -46,6 +47,8 @@ class LivePerformance:
         self._settings = settings
         self._keep = keep
         self._clock = clock
+        self._started_ns = clock()
+        self._counted: CountedFrom | None = None
         self._track: Track | None = None
         self._updating = asyncio.Lock()
         self._unread = ""
@@ -64,15 +67,17 @@ class LivePerformance:
             if now_ns <= 0:
                 return None
             if self._track is None:
-                self._track = await asyncio.to_thread(self._begin, now_ns)
+                counted = self._counted = self._count_from()
+                self._track = await asyncio.to_thread(self._begin, now_ns, counted)
+                self._keep(COUNTED, msgspec.to_builtins(counted.known))
             track, get = self._track, self._desk.signals.aggregator.get
             wanted = {name: get(name) for name in track.wanted()}
             track.know({name: _shares(one) for name, one in wanted.items() if one is not None})
             older = [name for name, one in wanted.items() if one is None]
             found, points = await asyncio.to_thread(self._read, older, track.desk.last[0] + 1)
             track.know(found)
-            for point in points:
-                track.add_equity(point.ns, float(point.equity))
+            for ns, equity in self._today(points):
+                track.add_equity(ns, equity)
             track.update(max(now_ns, track.desk.last[0]))
             self._keep(STATE, msgspec.to_builtins(track.state()))
             return track
@@ -104,15 +109,27 @@ class LivePerformance:
             "strategies and sources: drawdown and ratios of what closed round trips made of the first cash",
             "sources: closed round trips, divided by contribution to the blend that opened them",
             *unread,
+            *self._counted_otherwise(),
             *(f"not modelled: {text}" for text in NOT_MODELLED),
         )
+
+    def _counted_otherwise(self) -> list[str]:
+        counted = self._counted
+        if counted is None:
+            return []
+        notes = []
+        if counted.since_ns:
+            notes.append("the account's currency was another before: what was then is left out")
+        if counted.changed:
+            notes.append("account.starting_cash was changed: all is counted from what it is now")
+        return notes
 
     def _now_ns(self) -> int:
         return max(self._clock(), self._desk.now_ns)
 
     # --- on a thread
 
-    def _begin(self, now_ns: int) -> Track:
+    def _begin(self, now_ns: int, counted: CountedFrom) -> Track:
         step_ns = round(self._every_s * NS)
         books = self._desk.trading.books
         try:
@@ -122,12 +139,27 @@ class LivePerformance:
             first, closes = None, []
         kept = self._kept()
         begun = [now_ns, *((first.ns,) if first else ()), *((kept.since_ns,) if kept else ())]
-        track = Track(books, min(begun), step_ns)
-        for close in closes:
-            track.desk.add(close.ns, float(close.equity))
+        track = Track(books, max(min(begun), counted.since_ns), step_ns)
+        for ns, equity in self._today(closes):
+            track.desk.add(ns, equity)
         if kept is not None:
-            track.restore(kept)
+            track.restore(_after(kept, counted.deposit))
         return track
+
+    def _count_from(self) -> CountedFrom:
+        ledger = self._desk.trading.ledger
+        now = self._started_ns, ledger.starting_cash, ledger.currency
+        try:
+            return counted_from(self._settings().get(COUNTED), *now)
+        except ValueError as error:
+            log.warning("setting %s is not taken up: %s", COUNTED, error)
+            return CountedFrom((), *now)
+
+    def _today(self, points: Sequence[EquityPoint]) -> list[tuple[int, float]]:
+        """Counted from the present cash."""
+        assert self._counted is not None  # the track begins with it
+        counted = ((point.ns, self._counted.today(point.ns, float(point.equity))) for point in points)
+        return [(ns, equity) for ns, equity in counted if equity is not None]
 
     def _kept(self) -> TrackState | None:
         kept = self._settings().get(STATE)
@@ -162,6 +194,13 @@ class LivePerformance:
         if str(error) != self._unread:
             self._unread = str(error)
             log.warning("performance: %s", error)
+
+
+def _after(kept: TrackState, deposit: float | None) -> TrackState:
+    """What an earlier run kept, with what is counted in since; None: it was in another currency."""
+    deepest = kept.deepest
+    deepest = Deepest(0.0, 0.0) if deposit is None else Deepest(deepest.peak + deposit, deepest.drawdown_pct)
+    return msgspec.structs.replace(kept, deepest=deepest)
 
 
 def _shares(opportunity: Opportunity | None) -> Shares:

@@ -39,6 +39,7 @@ from engine.events import (
     Side,
     Verdict,
 )
+from engine.portfolio.counted_from import COUNTED
 from engine.portfolio.day import LEDGER_DAY
 from engine.portfolio.report.html import as_html
 from engine.portfolio.report.text import as_text
@@ -255,6 +256,27 @@ def test_the_account_began_with_what_the_desk_counted_from(state_dir: Path, conf
     expected = day_report(state_dir, DAY, ACCOUNT, NOW)
     keep_day(state_dir, currency="USD")
     assert day_report(state_dir, DAY, AccountConfig(starting_cash=configured), NOW) == expected
+
+
+def keep_counted(state_dir: Path, *known: tuple[int, str]) -> None:
+    store = Store(state_dir / DATABASE)
+    store.start()
+    store.put_setting(COUNTED, [{"since_ns": ns, "cash": cash, "currency": "USD"} for ns, cash in known])
+    assert store.close()
+
+
+def test_cash_that_was_configured_anew_within_the_day_is_no_drawdown(state_dir: Path) -> None:
+    keep_counted(state_dir, (0, "10100"), (T0 + 11 * HOUR, "10000"))
+    report = day_report(state_dir, DAY, ACCOUNT, NOW)
+    assert [point.equity for point in report.curve] == [9_920.0, 9_919.8, 10_018.0]
+    assert report.max_drawdown_pct == pytest.approx(0.2 / 9_920 * 100)
+
+
+@pytest.mark.parametrize("cash", ["", "NaN", "x"])
+def test_cash_that_is_none_is_not_counted_from(state_dir: Path, cash: str) -> None:
+    expected = day_report(state_dir, DAY, ACCOUNT, NOW)
+    keep_counted(state_dir, (0, cash))
+    assert day_report(state_dir, DAY, ACCOUNT, NOW) == expected
 
 
 @pytest.mark.parametrize("cash", ["", "NaN", "inf", "-5", "x"])

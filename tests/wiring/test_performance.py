@@ -25,11 +25,11 @@ EAGER = load(environ={}, overrides=["opportunities.min_score=0.02", "opportuniti
 class Desk:
     """A desk on a database, and its performance; ``now_ns`` is the clock."""
 
-    def __init__(self, path: Path, config: Config = EAGER) -> None:
+    def __init__(self, path: Path, config: Config = EAGER, now_ns: int = START_NS) -> None:
         self.store = Store(path)
         self.store.start()
         self.bench = Bench(config, self.store)
-        self.now_ns = START_NS
+        self.now_ns = now_ns
         self.performance = LivePerformance(
             self.bench.desk,
             reader=self.store.reader,
@@ -38,10 +38,9 @@ class Desk:
             clock=lambda: self.now_ns,
         )
 
-    def restarted(self, path: Path) -> Desk:
+    def restarted(self, path: Path, config: Config | None = None) -> Desk:
         assert self.store.close()
-        again = Desk(path, self.bench.config)
-        again.now_ns = self.now_ns
+        again = Desk(path, config or self.bench.config, self.now_ns)
         again.bench.desk.restore(again.store.recover(), self.now_ns, again.store.settings())
         return again
 
@@ -171,3 +170,39 @@ async def test_it_is_updated_by_itself(path: Path) -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert desk.store.close()
+
+
+async def _after_a_minute(desk: Desk, equity: str) -> Performance:
+    """Told of equity then, a minute later."""
+    desk.store.behind(EquityPoint(desk.now_ns + 30 * NS, equity, "0", "0"))
+    assert desk.store.flush()
+    desk.now_ns += 60 * NS
+    return await desk.performance.performance()
+
+
+async def test_starting_cash_that_is_configured_anew_is_neither_gain_nor_loss(path: Path) -> None:
+    desk = Desk(path, load(environ={}))
+    await desk.performance.update()
+    assert (await _after_a_minute(desk, "99000")).rows[0].max_drawdown_pct == 1.0
+    for cash, deepest in ((150_000, 1.0), (100_000, 1.0), (60_000, 100 / 60)):
+        desk = desk.restarted(path, load(environ={}, overrides=[f"account.starting_cash={cash}"]))
+        found = await _after_a_minute(desk, str(cash))
+        assert found.rows[0].max_drawdown_pct == pytest.approx(deepest)
+        assert any("starting_cash was changed" in note for note in found.notes)
+        curve = desk.performance.equity(100)
+        assert (min(curve.equity), max(curve.equity)) == (cash - 1000, cash)
+    assert desk.store.close()
+
+
+async def test_what_was_in_another_currency_is_left_out(path: Path) -> None:
+    desk = Desk(path, load(environ={}))
+    await desk.performance.update()
+    assert (await _after_a_minute(desk, "90000")).rows[0].max_drawdown_pct == 10.0
+    overrides = ["account.currency=EUR", 'account.pegged=["EUR"]', "account.starting_cash=500"]
+    desk = desk.restarted(path, load(environ={}, overrides=overrides))
+    since_ns = desk.now_ns
+    found = await _after_a_minute(desk, "500")
+    assert (found.since_ns, found.rows[0].max_drawdown_pct) == (since_ns, 0.0)
+    assert any("currency was another" in note for note in found.notes)
+    assert set(desk.performance.equity(100).equity) == {500.0}
+    assert desk.store.close()
