@@ -17,7 +17,7 @@ from engine.events import Malformed, MarketEvent
 from engine.feeds.base import BOOK_LEVELS
 from engine.feeds.contract import Contract
 from engine.feeds.decoder import VenueDecoder
-from engine.feeds.registry import VENUES
+from engine.feeds.registry import VENUES, ids_rise
 from engine.feeds.side_by_side import SideBySide
 from engine.feeds.timestamps import MAX_NS
 from engine.feeds.venue import Scanner
@@ -113,7 +113,7 @@ class Capture:
             yield batch
 
     def _connections(self, chunks: Iterable[bytes], size: int) -> Iterator[list[MarketEvent]]:
-        connections = SideBySide(self._decoder)
+        connections = SideBySide(self._decoder, ids_rise=ids_rise(self._venue))
         batch: list[MarketEvent] = []
         for chunk in chunks:
             for row in self._rows(chunk):
@@ -121,6 +121,8 @@ class Capture:
                 native = self._native(row)
                 if row.ch == "ws" and row.raw is not None:
                     connections.frame(row.conn, row.raw, self._last_ns, batch)
+                elif row.ch == "open":
+                    connections.opened(row.conn, row.url, self._last_ns, batch)
                 elif row.ch == "close":
                     connections.ended(row.conn, self._last_ns, batch)
                 elif native and row.raw is not None:

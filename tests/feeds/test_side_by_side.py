@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.events import BookStatus, Depth, MarketEvent, Quote, Trade
+from engine.events import BookStatus, Depth, Gap, MarketEvent, Quote, Trade
 from engine.feeds.checking.files import check_file
 from engine.feeds.tape import Tape
 
@@ -73,3 +73,39 @@ def test_one_that_a_crash_took_is_followed_by_the_other_in_time(single: list[Row
     both = played(overlapped(single, 2000, 3000, told=False), tmp_path / "b.jsonl")
     assert of(Trade, both) == of(Trade, alone)
     assert of(Quote, both)[-1] == of(Quote, alone)[-1]
+
+
+def test_what_was_traded_between_two_connections_is_a_gap(single: list[Row], tmp_path: Path) -> None:
+    """Live it was fetched by REST, which is no part of what is played; ids may tell how much it was."""
+    rows = [row for row in overlapped(single, 3000, 2000, told=True) if row["ch"] != "http"]
+    trades = [
+        json.loads(row["raw"])["data"]["t"] for row in single[2000:3000] if '@trade"' in row["raw"][:40]
+    ]
+    (gap,) = (event for event in played(rows, tmp_path / "a.jsonl") if isinstance(event, Gap))
+    assert (gap.first_id, gap.last_id) == (trades[0], trades[-1]) and "cut" in gap.reason
+    whole = [{**row, "conn": 1 + (n >= 2000)} for n, row in enumerate(single) if row["ch"] != "http"]
+    assert not of(Gap, played(whole, tmp_path / "b.jsonl")), "nothing was traded in between"
+    assert not of(Gap, played(overlapped(single, 2000, 3000, told=True), tmp_path / "c.jsonl"))
+
+
+def test_where_ids_are_no_row_a_cut_is_a_gap_unless_another_connection_covered_it(tmp_path: Path) -> None:
+    public, business = "wss://ws.okx.com:8443/ws/v5/public", "wss://ws.okx.com:8443/ws/v5/business"
+
+    def row(second: int, kind: str, conn: int, url: str = public, trade_id: int = 0) -> Row:
+        ns = 1_700_000_000 * 10**9 + second * 10**9
+        told = {"instId": "BTC-USDT", "tradeId": str(trade_id), "px": "100", "sz": "1", "side": "buy"}
+        data = [told | {"ts": str(ns // 10**6), "count": "1"}]
+        raw = json.dumps({"arg": {"channel": "trades", "instId": "BTC-USDT"}, "data": data})
+        raw = raw.replace(": ", ":").replace(", ", ",")
+        head = {"t": ns, "ch": kind, "conn": conn}
+        return head | ({"raw": raw} if trade_id else {"raw": None, "url": url})
+
+    begin = [row(0, "open", 1), row(1, "open", 2, business), row(2, "ws", 1, trade_id=5)]
+    cut = [row(4, "close", 1), row(5, "open", 3), row(6, "ws", 3, trade_id=9), row(7, "ws", 3, trade_id=10)]
+    events = played(begin + cut, tmp_path / "a.jsonl")
+    (gap,) = (event for event in events if isinstance(event, Gap))
+    assert [event.trade_id for event in events[events.index(gap) :] if isinstance(event, Trade)] == [9, 10]
+    over = [row(3, "open", 3), row(4, "ws", 1, trade_id=6), row(5, "close", 1), row(6, "ws", 3, trade_id=9)]
+    assert not of(Gap, played(begin + over, tmp_path / "b.jsonl"))
+    bars = [row(4, "close", 2, business), row(5, "open", 3, business), row(6, "ws", 1, trade_id=6)]
+    assert not of(Gap, played(begin + bars, tmp_path / "c.jsonl"))
