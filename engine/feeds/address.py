@@ -6,6 +6,13 @@ from urllib.parse import urlsplit
 
 from engine.errors import ConfigError
 
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def is_here(url: str) -> bool:
+    """It is of this machine: no proxy that the environment names is asked for it."""
+    return urlsplit(url).hostname in _LOOPBACK
+
 
 def check_url(key: str, url: str, schemes: tuple[str, ...]) -> None:
     """Raises ConfigError, in words that do not repeat ``url``, when it is no base address of a venue.

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 
 from engine.errors import FeedError
-from engine.feeds.address import place
+from engine.feeds.address import is_here, place
 from engine.feeds.base import Request, UnreachableError
 from engine.feeds.pace import Pace
 from engine.text import clean
@@ -95,7 +95,7 @@ class Rest:
         await self._pace.turn()
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self._timeout_s), trust_env=True
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s), trust_env=not is_here(self._base)
             )
             # Else it asks again by itself when a kept connection was closed: nobody would count that request.
             self._session._retry_connection = False

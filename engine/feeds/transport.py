@@ -20,6 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from engine.errors import ConfigError, FeedError
+from engine.feeds.address import is_here
 from engine.feeds.rest import retry_after_s
 from engine.text import clean
 
@@ -29,7 +30,6 @@ OPEN_S = 10.0
 CLOSE_S = 0.25
 _log = logging.getLogger("engine.feeds.websockets")
 _log.setLevel(logging.ERROR)  # at its lowest level it shows frames, and some of them hold keys
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class TransportError(FeedError):
@@ -89,8 +89,7 @@ def transport(name: Literal["websockets", "picows"], key: str) -> Open:
 def proxy_of(url: str) -> str | None:
     """The proxy that the environment names for ``url``."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    if host in _LOOPBACK or proxy_bypass(host):
+    if is_here(url) or proxy_bypass(parts.hostname or ""):
         return None
     proxies = getproxies()
     schemes = ("wss", "socks", "https") if parts.scheme == "wss" else ("ws", "socks", "https", "http")

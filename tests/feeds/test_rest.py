@@ -46,6 +46,13 @@ async def test_a_body_is_returned_as_it_is() -> None:
         assert asked == ["/base/0/x?pair=A/B"]
 
 
+async def test_no_proxy_is_asked_for_what_is_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of its sockets: the proxy could not reach it, and would be told of it."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    async with served(200, "{}") as (rest, _):
+        assert await rest.get(Request("/0/x")) == b"{}"
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 414])
 async def test_a_refusal_is_told_apart(status: int) -> None:
     async with served(status, "no\x1b[31m\nsuch pair") as (rest, _):
