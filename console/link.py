@@ -20,6 +20,7 @@ from console.requests import nobody_listens
 from console.trading_requests import TradingRequests
 from engine import nan_json
 from engine.api.control_protocol import Access, Console
+from engine.api.last_words import receive
 from engine.api.market_protocol import Watch
 from engine.api.protocol import VERSION, EventFrame, Resync, StateFrame, StreamMessage
 from engine.errors import LinkError
@@ -28,6 +29,10 @@ from engine.text import clean
 RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 SILENCE_S = 5.0
 """The engine sends a frame at least every two seconds: this long without one, it hangs or the line is cut."""
+REMOTE_SILENCE_S = 10.0
+"""From elsewhere a frame may take as long as its bytes do: so long without any, the line is cut. TLS tells of
+none before its record is whole. Whether the engine hangs is looked at there."""
+_LONGEST_S = 60.0
 
 ANEW_S = 60.0
 """A desk that said that it begins anew is waited for so long, before it counts as gone."""
@@ -74,7 +79,12 @@ class EngineLink(AlertRequests, DeskRequests, ModelsRequests, TradingRequests):
             while True:
                 try:
                     async with self._open().ws_connect(
-                        self._stream_url(), max_msg_size=0, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S)
+                        self._stream_url(),
+                        max_msg_size=0,
+                        compress=15 if self._at.remote else 0,
+                        # Asked after two thirds, and answered within another.
+                        heartbeat=REMOTE_SILENCE_S * 2 / 3 if self._at.remote else None,
+                        timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
                     ) as stream:
                         self._anew_until = 0.0
                         await self._say_what_is_watched(stream)
@@ -86,7 +96,8 @@ class EngineLink(AlertRequests, DeskRequests, ModelsRequests, TradingRequests):
                             raise
                     on_state(LinkState.LOST, self._why_closed(stream))
                 except TimeoutError:
-                    on_state(LinkState.LOST, f"nothing from the engine for {SILENCE_S:.0f} s")
+                    silence_s = REMOTE_SILENCE_S if self._at.remote else SILENCE_S
+                    on_state(LinkState.LOST, f"nothing from the engine for {silence_s:.0f} s")
                 except (msgspec.MsgspecError, _OtherVersionError) as error:
                     if not self._was_up:
                         raise LinkError(
@@ -149,7 +160,9 @@ class EngineLink(AlertRequests, DeskRequests, ModelsRequests, TradingRequests):
         """Until the engine closes the stream. The link is up with the first state that is understood."""
         up = False
         while True:
-            raw = await stream.receive(timeout=SILENCE_S)
+            raw = await receive(stream, _LONGEST_S if self._at.remote else SILENCE_S)
+            if isinstance(raw.data, TimeoutError):  # nobody answered
+                raise raw.data
             if raw.type not in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
                 told = raw.type is aiohttp.WSMsgType.CLOSE
                 self._ended = "it was stopped" if told else "it ended without a word"

@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
+from engine.api.arrival import Arrival
 from engine.api.conflator import Conflator, Frames
 from engine.api.desk_port import DeskPort
 from engine.api.farewell import Farewell
@@ -33,6 +34,8 @@ MAX_RESUME = 10_000
 """Events that a client which comes back is sent at once; it is told to resync for more."""
 SEND_TIMEOUT_S = 10.0
 """A client that takes nothing for this long is dropped; nothing is kept for it meanwhile."""
+ARRIVAL_S = 30.0
+"""As long as what it was sent may be under way, on a slow line; it is sent no other state meanwhile."""
 CLOSE_S = 1.0
 """How long a client may take to hear that the engine stops."""
 MARKET_S = 0.05
@@ -74,7 +77,7 @@ class Streams:
         """``WS /v1/stream``."""
         since = _since(request.query.get("since"), self._hub.last_seq)
         topics = _topics(request.query.get("topics", ""))
-        stream = web.WebSocketResponse(heartbeat=10.0, max_msg_size=4096, compress=False)
+        stream = web.WebSocketResponse(heartbeat=10.0, autoping=False, max_msg_size=4096, compress=False)
         console, farewell = self._guard.attach(request), Farewell(stream)
         try:
             await stream.prepare(request)
@@ -94,12 +97,17 @@ class Streams:
     ) -> None:
         self.open[stream] = request.transport
         market, wake = MarketConflator(self._desk.market), asyncio.Event()
-        sender = asyncio.create_task(self._send(stream, since, topics, request.transport, market, wake))
+        arrival = Arrival(stream, wake.set)
+        sender = asyncio.create_task(
+            self._send(stream, since, topics, request.transport, market, wake, arrival)
+        )
         try:
             # Reading answers pings and sees the end, too.
             async for message in farewell.messages():
                 if message.type is WSMsgType.ERROR:
                     break
+                if await arrival.hear(message):
+                    continue
                 watch = _watch(message) if MARKET in topics else f"the topic {MARKET} was not asked for"
                 if isinstance(watch, str):
                     log.warning("a client is cut off: %s", watch)
@@ -122,6 +130,7 @@ class Streams:
         transport: asyncio.Transport | None,
         market: MarketConflator,
         wake: asyncio.Event,
+        arrival: Arrival,
     ) -> None:
         """State at the frame rate, events at once, until the client goes or stops taking them."""
         news = asyncio.Event()
@@ -133,10 +142,12 @@ class Streams:
                 # By themselves: a frame of many symbols is made in many steps, and a halt waits for none.
                 events = asyncio.create_task(self._send_news(stream, told, news))
                 events.add_done_callback(lambda _: wake.set())
-            await self._send_states(stream, Conflator(topics, self._frames), told, market, events, wake)
+            conflator = Conflator(topics, self._frames)
+            await self._send_states(stream, conflator, told, market, events, wake, arrival)
         except TimeoutError:
-            log.warning("client took nothing for %.0f s: dropped", SEND_TIMEOUT_S)
-            said = f"took nothing for {SEND_TIMEOUT_S:.0f} s: come back with since={since}"
+            waited_s = arrival.late_s() or SEND_TIMEOUT_S
+            log.warning("client took nothing for %.0f s: dropped", waited_s)
+            said = f"took nothing for {waited_s:.0f} s: come back with since={since}"
             dropping = asyncio.create_task(_drop(stream, transport, said))
             self._dropping.add(dropping)
             dropping.add_done_callback(self._dropping.discard)
@@ -161,8 +172,10 @@ class Streams:
         market: MarketConflator,
         events: asyncio.Task[None] | None,
         wake: asyncio.Event,
+        arrival: Arrival,
     ) -> None:
-        """At the frame rate, and the market with them; another market than before at once."""
+        """At the frame rate, and the market with them; another market than before at once. Nothing while what
+        came before is under way: on a slow line what is sent next is of then, not of when it was made."""
         loop = asyncio.get_running_loop()
         next_frame = next_market = loop.time()
         while not stream.closed:
@@ -170,18 +183,28 @@ class Streams:
             if events is not None and events.done():
                 events.result()  # it failed: so does all of the stream
                 break
-            framed = loop.time() >= next_frame
+            late_s = arrival.late_s()
+            if late_s is not None and late_s >= ARRIVAL_S:
+                raise TimeoutError
+            framed, sent = late_s is None and loop.time() >= next_frame, False
             if framed:
                 await self._desk.prepare()
                 seq = self._hub.last_seq if events is None else told.seq
                 frame = await self._in_turn(conflator.making(self._desk.state(), seq))
                 if frame:
                     await self._tell(stream, frame)
+                    sent = True
                 next_frame = self._after(loop.time())
-            if framed or (market.anew and loop.time() >= next_market):
-                await self._send_market(stream, market)
+            if framed or (late_s is None and market.anew and loop.time() >= next_market):
+                sent = await self._send_market(stream, market) or sent
                 next_market = loop.time() + MARKET_S
-            due = min(next_frame, next_market) if market.anew else next_frame
+            if sent:
+                await arrival.ask()
+            late_s = arrival.late_s()
+            if late_s is not None:
+                due = loop.time() + ARRIVAL_S - late_s
+            else:
+                due = min(next_frame, next_market) if market.anew else next_frame
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
                     await wake.wait()
@@ -201,12 +224,14 @@ class Streams:
         due = (math.floor((now + ahead) / self._interval - 0.5) + 1.5) * self._interval - ahead
         return due if due - now >= self._interval / 2 else due + self._interval
 
-    async def _send_market(self, stream: web.WebSocketResponse, market: MarketConflator) -> None:
+    async def _send_market(self, stream: web.WebSocketResponse, market: MarketConflator) -> bool:
+        """Whether there was something to send."""
         spent: list[int] = []
         frame = await self._in_turn(market.encoding(), spent.append)
         if frame:
             self._desk.market.framed(sum(spent))
             await self._tell(stream, frame)
+        return bool(frame)
 
     async def _in_turn(self, work: Work[_T], spent: Callable[[int], None] | None = None) -> _T:
         """One client's frame after the other's: what each of them costs is short, what all of them cost is

@@ -16,6 +16,7 @@ from yarl import URL
 from engine.api.asked_by import HEADER as ASKED_BY
 from engine.api.control_protocol import Console, parse
 from engine.api.farewell import Farewell
+from engine.api.last_words import receive
 from engine.api.market_protocol import Watch
 from engine.gateway import wire
 from engine.gateway.engine_lines import EngineLines, target
@@ -97,15 +98,20 @@ class Direct:
         """Serve a console's stream until either side ends it. Raises Refused."""
         url = target("/v1/stream", "").with_query({**query, "console": console.text})
         with self._one_more(request.transport, token):
-            upstream = await self._connect(url, {ASKED_BY: asked_by})
+            upstream = await self._connect(url, {ASKED_BY: asked_by}, autoping=False)
             try:
                 await stream.prepare(request)
-                told = asyncio.create_task(_pass_on(upstream, stream, request.transport))
+                asked = _Asked()
+                told = asyncio.create_task(_pass_on(upstream, stream, request.transport, asked))
                 farewell = Farewell(stream)
                 try:
                     async for message in farewell.messages():
                         if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                             await upstream.send_bytes(_bytes(message.data))
+                        elif message.type is WSMsgType.PING:
+                            await _answer(stream, message.data)
+                        elif message.type is WSMsgType.PONG and asked.answered(message.data):
+                            await _answer(upstream, message.data)
                 except ConnectionError as error:
                     log.debug("a console's stream ends: %s", error)
                 finally:
@@ -127,7 +133,7 @@ class Direct:
             telling = asyncio.create_task(_tell(upstream, watch))
             try:
                 while True:
-                    message = await upstream.receive(timeout=SILENCE_S)
+                    message = await receive(upstream, SILENCE_S)
                     if message.type is not WSMsgType.BINARY:
                         return
                     if not message.data.startswith(_MARKET):
@@ -143,10 +149,16 @@ class Direct:
                 await asyncio.wait([telling])
                 await upstream.close()
 
-    async def _connect(self, url: URL, headers: dict[str, str]) -> aiohttp.ClientWebSocketResponse:
+    async def _connect(
+        self, url: URL, headers: dict[str, str], *, autoping: bool = True
+    ) -> aiohttp.ClientWebSocketResponse:
         try:
             return await self._lines.session().ws_connect(
-                url, headers=headers, max_msg_size=0, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S)
+                url,
+                headers=headers,
+                autoping=autoping,
+                max_msg_size=0,
+                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
             )
         except aiohttp.WSServerHandshakeError as error:
             if error.status == 409:
@@ -178,15 +190,59 @@ async def _tell(upstream: aiohttp.ClientWebSocketResponse, watching: Watching) -
         await watching.changed.wait()
 
 
+class _Asked:
+    """What the engine asks of a console, and waits for: whether what it sent has arrived there."""
+
+    def __init__(self) -> None:
+        self._mark: bytes | None = None
+        self._answered_s = float("-inf")
+
+    def ask(self, mark: bytes) -> None:
+        self._mark = mark
+
+    def answered(self, mark: bytes) -> bool:
+        if self._mark != mark:
+            return False
+        self._mark, self._answered_s = None, asyncio.get_running_loop().time()
+        return True
+
+    def excuses_silence(self) -> bool:
+        """The engine says no more while it waits, and had little time since."""
+        return self._mark is not None or asyncio.get_running_loop().time() - self._answered_s < SILENCE_S
+
+
+async def _answer(other: aiohttp.ClientWebSocketResponse | web.WebSocketResponse, mark: bytes) -> None:
+    with contextlib.suppress(ConnectionError):  # how it ended is read yet
+        await other.pong(mark)
+
+
+async def _next(upstream: aiohttp.ClientWebSocketResponse, asked: _Asked) -> aiohttp.WSMessage:
+    """Raises TimeoutError for an engine that hangs."""
+    while True:
+        try:
+            return await upstream.receive(timeout=SILENCE_S)
+        except TimeoutError:
+            if not asked.excuses_silence():
+                raise
+
+
 async def _pass_on(
     upstream: aiohttp.ClientWebSocketResponse,
     stream: web.WebSocketResponse,
     transport: asyncio.Transport | None,
+    asked: _Asked,
 ) -> None:
     """What the engine says, until it ends, or the console takes nothing any more."""
     try:
         while True:
-            message = await upstream.receive(timeout=SILENCE_S)
+            message = await _next(upstream, asked)
+            if message.type is WSMsgType.PING:
+                if message.data:
+                    asked.ask(bytes(message.data))
+                    await stream.ping(message.data)
+                else:  # whether we are there
+                    await _answer(upstream, message.data)
+                continue
             if message.type not in (WSMsgType.BINARY, WSMsgType.TEXT):
                 break
             async with asyncio.timeout(SEND_S):

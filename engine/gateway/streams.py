@@ -133,8 +133,11 @@ class Streams:
         named = request.query.get("console")
         console = None if named is None else console_of(named, token)
         # A console's line is ours to keep, those of the other clients are the fan-out's.
-        pinged = {"autoping": False} if console is None else {"heartbeat": HEARTBEAT_S}
-        stream = web.WebSocketResponse(max_msg_size=MOST_MESSAGE, compress=False, **pinged)
+        heartbeat = None if console is None else HEARTBEAT_S
+        # State is told again and again: packed it is a sixth, which counts on a console's slow line.
+        stream = web.WebSocketResponse(
+            max_msg_size=MOST_MESSAGE, compress=console is not None, autoping=False, heartbeat=heartbeat
+        )
         if not stream.can_prepare(request):
             raise Refused(426, "HTTP_426", "that is a WebSocket", headers={"Upgrade": "websocket"})
         if console is not None:

@@ -12,6 +12,7 @@ import msgspec
 from yarl import URL
 
 from engine.api.address import check
+from engine.api.last_words import receive
 from engine.api.protocol import VERSION, Resync, StateFrame
 from engine.errors import LinkError
 from engine.text import clean
@@ -88,7 +89,7 @@ class Upstream:
             session.ws_connect(url, max_msg_size=0, timeout=closing) as stream,
         ):
             while True:
-                message = await stream.receive(timeout=SILENCE_S)
+                message = await receive(stream, SILENCE_S)
                 if message.type not in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
                     break
                 self._take(message.data if isinstance(message.data, bytes) else message.data.encode())

@@ -267,6 +267,7 @@ async def test_a_client_that_reads_nothing_is_dropped_and_nothing_is_kept_for_it
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_module, "SEND_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(stream_module, "ARRIVAL_S", 0.3)
     async with serve() as served:
         deaf, loop = await deaf_client(served), asyncio.get_running_loop()
         async with Stream(served) as healthy:

@@ -68,11 +68,12 @@ async def test_a_slow_client_hears_why_it_is_dropped_if_it_takes_anything_yet(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_module, "SEND_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(stream_module, "ARRIVAL_S", 0.2)
     async with serve() as served:
+        served.desk.grow(rows=4000, width=500)
         deaf, loop = await deaf_client(served), asyncio.get_running_loop()
         async with asyncio.timeout(8.0):
             while not served.server.streams._dropping:
-                served.desk.grow(rows=200, width=500)
                 await asyncio.sleep(0.01)
             told = b""
             while part := await loop.sock_recv(deaf, 1 << 20):

@@ -19,6 +19,7 @@ from yarl import URL
 
 from console import link as link_module
 from console import trading_requests
+from console.engine_at import EngineAt
 from console.link import EngineLink
 from console.link_protocol import LinkState, NoAnswerError
 from engine.api.control_protocol import Console, ControlDetail
@@ -45,7 +46,7 @@ __all__ = ["serve"]
 class Client:
     """A running link and what it delivered."""
 
-    def __init__(self, socket: Path, console: Console | None = None) -> None:
+    def __init__(self, socket: Path | EngineAt, console: Console | None = None) -> None:
         self.link = EngineLink(socket, console)
         self.messages: list[StreamMessage] = []
         self.states: list[tuple[LinkState, str]] = []
@@ -73,7 +74,7 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def connected(socket: Path, console: Console | None = None) -> AsyncIterator[Client]:
+async def connected(socket: Path | EngineAt, console: Console | None = None) -> AsyncIterator[Client]:
     client = Client(socket, console)
     client.task = asyncio.create_task(
         client.link.run(client.messages.append, lambda state, why: client.states.append((state, why)))
