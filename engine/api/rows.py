@@ -185,7 +185,7 @@ class OrderRow(Row, frozen=True):
     price: str = ""
     """Its limit; "" without one."""
     stop_price: str = ""
-    """Its trigger, where that is known."""
+    """Its trigger, where that is known; a trailing stop's as it stands now."""
     trail: str = ""
     time_in_force: str = "gtc"
     pending: str = "none"

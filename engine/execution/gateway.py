@@ -47,6 +47,9 @@ class Gateway(Protocol):
     def waiting(self) -> dict[str, str]:
         """Client order id -> why the order is not done yet, one line."""
 
+    def trailing(self) -> dict[str, Decimal]:
+        """Client order id -> where its trailing stop would be set off now, where that is known."""
+
 
 class VenueOrder(msgspec.Struct, frozen=True):
     """An order as a gateway knows it."""

@@ -22,7 +22,9 @@ class OrderRows:
         self._instruments = instruments
         self._over: dict[str, OrderRow] = {}
 
-    def making(self, orders: Iterable[Order], waiting: Mapping[str, str]) -> Work[tuple[OrderRow, ...]]:
+    def making(
+        self, orders: Iterable[Order], waiting: Mapping[str, str], trailing: Mapping[str, Decimal]
+    ) -> Work[tuple[OrderRow, ...]]:
         """In their order; what is kept for the next call is of these alone."""
         rows: list[OrderRow] = []
         over: dict[str, OrderRow] = {}
@@ -30,7 +32,7 @@ class OrderRows:
             row = self._over.get(order.client_order_id)
             made = row is None
             if row is None:
-                row = order_row(order, waiting, self._instruments)
+                row = order_row(order, waiting, trailing, self._instruments)
             if order.state.terminal:
                 over[order.client_order_id] = row
             rows.append(row)
@@ -39,13 +41,16 @@ class OrderRows:
         self._over = over
         return tuple(rows)
 
-    def row(self, order: Order, waiting: Mapping[str, str]) -> OrderRow:
+    def row(self, order: Order, waiting: Mapping[str, str], trailing: Mapping[str, Decimal]) -> OrderRow:
         """One of them, or another."""
-        return self._over.get(order.client_order_id) or order_row(order, waiting, self._instruments)
+        over = self._over.get(order.client_order_id)
+        return over or order_row(order, waiting, trailing, self._instruments)
 
 
-def order_row(order: Order, waiting: Mapping[str, str], instruments: Instruments) -> OrderRow:
-    """One order; ``waiting``: by id, why it is not done yet."""
+def order_row(
+    order: Order, waiting: Mapping[str, str], trailing: Mapping[str, Decimal], instruments: Instruments
+) -> OrderRow:
+    """One order; by id, ``waiting``: why it is not done yet, ``trailing``: where its stop has moved to."""
     request = order.request
     average = order.average_price
     instrument = instruments.get(request.symbol)
@@ -66,7 +71,7 @@ def order_row(order: Order, waiting: Mapping[str, str], instruments: Instruments
         created_ns=order.created_ns,
         updated_ns=order.updated_ns,
         price=_price(order.price),
-        stop_price=_price(order.stop_price),
+        stop_price=_price(trailing.get(order.client_order_id, order.stop_price)),
         trail=_price(order.trail),
         time_in_force=request.time_in_force.value,
         pending=order.pending.value,

@@ -328,6 +328,13 @@ class Trading:
         told.update(self._flow.replacements.reasons())
         return told
 
+    def trailing(self) -> dict[str, Decimal]:
+        """Client order id -> where its trailing stop would be set off now, where that is known."""
+        told: dict[str, Decimal] = {}
+        for gateway in self._flow.gateways.values():
+            told.update(gateway.trailing())
+        return told
+
     def close_part(self, symbol: str, percent: Decimal, *, limited: bool) -> str:
         """Send an exit for a part of the symbol's position; ``limited``: at the touch on the other side.
 

@@ -156,9 +156,10 @@ class LiveTrading:
         return await in_slices(self._making_rows(found)), rest
 
     def _making_rows(self, orders: Sequence[Order]) -> Work[tuple[OrderRow, ...]]:
-        waiting, rows, made = self._trading.waiting(), self._engine.view.order_rows, []
+        rows, made = self._engine.view.order_rows, []
+        waiting, trailing = self._trading.waiting(), self._trading.trailing()
         for at, order in enumerate(orders, 1):
-            made.append(rows.row(order, waiting))
+            made.append(rows.row(order, waiting, trailing))
             if not at % AT_ONCE:
                 yield
         return tuple(made)
@@ -166,7 +167,10 @@ class LiveTrading:
     def order(self, client_order_id: str) -> OrderRow | None:
         """None: the desk knows none of this id."""
         found = self._trading.blotter.get(client_order_id)
-        return None if found is None else self._engine.view.order_rows.row(found, self._trading.waiting())
+        if found is None:
+            return None
+        trading = self._trading
+        return self._engine.view.order_rows.row(found, trading.waiting(), trading.trailing())
 
     def preview_amendment(self, client_order_id: str, patch: AmendPatch) -> OrderPreview:
         self._refuse_early()

@@ -233,7 +233,9 @@ class DeskView:
         shown = {order.client_order_id: order for order in trading.blotter.recent(RECENT_ORDERS)}
         shown.update((order.client_order_id, order) for order in trading.blotter.open_orders())
         yield
-        return (yield from self.order_rows.making(tuple(shown.values()), trading.waiting()))
+        return (
+            yield from self.order_rows.making(tuple(shown.values()), trading.waiting(), trading.trailing())
+        )
 
     def _strategies(self) -> Work[tuple[StrategyRow, ...]]:
         earned: dict[str, Pnl] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from engine.events import Amendment, OrderRequest
 from engine.execution.gateway import Report
@@ -33,6 +34,9 @@ class Broker:
     def cancel(self, client_order_id: str, now_ns: int) -> list[Report]:
         self.asked.append(("cancel", client_order_id))
         return []
+
+    def trailing(self) -> dict[str, Decimal]:
+        return {}
 
     def waiting(self) -> dict[str, str]:
         return {}

@@ -192,6 +192,10 @@ class AlpacaGateway:
     def waiting(self) -> dict[str, str]:
         return {identity: job.why() for identity, job in self.jobs.active() if not job.tracked.done}
 
+    def trailing(self) -> dict[str, Decimal]:
+        """None: Alpaca moves them, and is not asked how far."""
+        return {}
+
     def unresolved(self) -> frozenset[str]:
         """Orders of which it is not known how they stand: there is nothing to compare yet."""
         return frozenset(

@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 
 from engine.config import PaperConfig
-from engine.events import Amendment, Depth, Fill, Funding, OrderRequest, OrderState, TimeInForce
+from engine.events import Amendment, Depth, Fill, Funding, OrderRequest, OrderState, OrderType, TimeInForce
 from engine.execution.gateway import Report, VenueAccount
 from engine.execution.order import Order
 from engine.execution.paper.acceptance import refusal
@@ -147,6 +147,14 @@ class PaperVenue:
     def waiting(self) -> dict[str, str]:
         """Client order id -> why the order is not done yet, one line."""
         return {order.id: describe(order) for order in self._orders}
+
+    def trailing(self) -> dict[str, Decimal]:
+        """Client order id -> where its trailing stop would be set off now; none before its first price."""
+        return {
+            order.id: order.stop_price
+            for order in self._orders
+            if order.request.type is OrderType.TRAILING_STOP and order.stop_price is not None
+        }
 
     # --- market data ---
 

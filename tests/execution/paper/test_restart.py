@@ -103,6 +103,18 @@ def test_a_trailing_stop_keeps_its_best_price_or_begins_anew() -> None:
         desk.restart(saved=desk.state() if keep else None)
         desk.play("q 104x5 106x5" if keep else "q 102x5 106x5")
         assert desk.floor.venue.waiting()["a"] == level
+        assert desk.floor.venue.trailing() == {"a": Decimal(level.split()[2])}
+
+
+def test_where_a_trailing_stop_would_go_off_is_told_from_its_first_price_on() -> None:
+    desk = Desk()
+    desk.send("sell a 2 trail@2 from=quote")
+    desk.send("sell b 2 stop@99 from=quote")
+    assert desk.floor.venue.trailing() == {}
+    desk.play("q 105x5 106x5; q 103.5x5 106x5")
+    assert desk.floor.venue.trailing() == {"a": Decimal(103)}
+    desk.play("q 102x5 106x5; q 102x5 106x5")
+    assert desk.floor.venue.trailing() == {}, "it is done"
 
 
 def test_a_trigger_survives() -> None:
