@@ -19,7 +19,7 @@ from engine.api.protocol import (
     StatusRow,
     StrategyRow,
 )
-from engine.events import NS, Opportunity
+from engine.events import NS, Opportunity, Side
 from engine.feeds.base import Watched
 from engine.instruments import Instrument
 from engine.market.clock_offset import ClockOffset
@@ -32,6 +32,7 @@ from engine.wiring.limit_rows import day_loss_pct
 from engine.wiring.order_rows import OrderRows
 from engine.wiring.shown_numbers import rounded
 from engine.wiring.tick_rows import TickRows
+from engine.wiring.trading import Trading
 
 RECENT_ORDERS = 100
 RECENT_OPPORTUNITIES = 60
@@ -200,9 +201,14 @@ class DeskView:
         desk = self._desk
         ledger = desk.trading.ledger
         rows = []
+        own = own_trailing(desk.trading)
         for position in ledger.touched():
             instrument = desk.instruments.get(position.symbol)
             levels = desk.trading.watch.levels(position.symbol)
+            trailing = None if levels is None else levels.trailing
+            if levels is not None and levels.stop is None and position.symbol in own:
+                nearest = max if position.quantity > 0 else min
+                trailing = nearest(own[position.symbol], trailing or own[position.symbol])
             mark = ledger.mark_price(position.symbol)
             rate = ledger.balances.rate(position.currency)
             stale = instrument is None or bool(
@@ -220,7 +226,7 @@ class DeskView:
                     target_price=plain(levels.target) if levels and levels.target is not None else "",
                     opened_ns=position.opened_ns,
                     stale=stale,
-                    trailing_price=plain(levels.trailing) if levels and levels.trailing is not None else "",
+                    trailing_price="" if trailing is None else plain(trailing),
                     exit_ns=(levels.leave_ns or 0) if levels else 0,
                 )
             )
@@ -267,6 +273,18 @@ class DeskView:
 def _worth(amount: Decimal, rate: Decimal | None) -> Decimal | None:
     """In the account's currency: rows of several are read, sorted and added up beside each other."""
     return None if rate is None else multiply(amount, rate)
+
+
+def own_trailing(trading: Trading) -> dict[str, Decimal]:
+    """By symbol: where the first of a person's own trailing stops that reduce its position would be set off
+    now."""
+    found: dict[str, Decimal] = {}
+    for identity, level in trading.trailing().items():
+        order = trading.blotter.get(identity)
+        if order is not None and order.request.reduce_only:
+            nearest = max if order.request.side is Side.SELL else min
+            found[order.request.symbol] = nearest(level, found.get(order.request.symbol, level))
+    return found
 
 
 def _on_ticks(price: Decimal, instrument: Instrument | None) -> Decimal:

@@ -12,6 +12,7 @@ from engine.wiring.tickets import Tickets
 from tests.wiring.one_market import QUIET, A, Market, opened
 from tests.wiring.placed_orders import SLOW, requests, the_order
 from tests.wiring.test_order_lists import exits, place
+from tests.wiring.test_view import frame
 
 STILL = tuple(f"strategies.{name}.enabled=false" for name in (*QUIET, "breakout"))
 NEAR = (*SLOW, *STILL, "exits.stop_loss_pct=0.5", "exits.take_profit_pct=1", "exits.sweep_s=1")
@@ -85,6 +86,26 @@ def test_exits_given_to_a_position_that_is_held_count_alike() -> None:
     market.tick()
     assert at(market, 98.0) == [] and at(market, 104.0) == []
     assert at(market, 94.9) == [] and market.held == 0
+
+
+def test_an_own_trailing_stop_is_shown_where_it_has_moved_to() -> None:
+    market = opened(overrides=NEAR)
+    trading, part = market.desk.trading, Decimal(4)
+
+    def shown() -> tuple[str, str]:
+        (row,) = frame(market.bench, market.desk.now_ns).positions
+        return row.stop_price, row.trailing_price
+
+    stop = shown()[0]
+    assert stop and shown() == (stop, "")
+    for trail, quantity in (("3", part), ("2", market.held - part)):
+        given = {"side": "sell", "type": "trailing_stop", "reduce_only": True}
+        (wanted,) = requests(market.desk, quantity=f"{quantity:f}", trail=trail, **given)
+        assert trading.submit(wanted, market.desk.instruments[0]).approved
+        market.tick()
+        market.tick(100.5)
+        market.tick()
+        assert shown() == ((stop, "") if trail == "3" else ("", "98.5")), "a part is not covered"
 
 
 def test_an_amended_level_is_shown() -> None:
