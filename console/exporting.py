@@ -12,6 +12,7 @@ from console.clipboard import osc52
 from console.command_line.command import Argument, Command, CommandError
 from console.commanding import CommandingApp
 from console.export_files import Export, Exportable, ExportError, write_file
+from engine.on_disk import on_disk
 from engine.text import clean, clean_block
 
 SCREENSHOT = "screen"
@@ -57,7 +58,7 @@ class ExportingApp(CommandingApp):
         if words:
             try:
                 folder = Path(words[0]).expanduser().absolute()
-                is_file = folder.exists() and not folder.is_dir()
+                is_file = on_disk(folder) not in ("", "folder")
             except (OSError, RuntimeError, ValueError) as error:  # too long; a home of nobody; no name
                 why = getattr(error, "strerror", "") or error
                 raise CommandError(f"{clean(words[0], 80)}: {clean(why, 80)}") from None

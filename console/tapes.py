@@ -21,6 +21,7 @@ from console.link import EngineLink
 from console.link_protocol import Link
 from engine.api.address import socket_path
 from engine.errors import TapeError
+from engine.on_disk import on_disk
 from engine.tapes import TapeSpan
 from engine.text import clean
 
@@ -91,8 +92,9 @@ def typed_path(typed: str) -> tuple[Path, bool]:
     """The file or folder of what was typed, and whether it is a folder. Raises TapeError, one line."""
     try:
         path = Path(typed).expanduser()
-        if path.is_dir() or path.is_file():
-            return path, path.is_dir()
+        found = on_disk(path)
+        if found in ("file", "folder"):
+            return path, found == "folder"
     except (OSError, RuntimeError, ValueError) as error:  # too long; a home of nobody; no name at all
         raise TapeError(f"{clean(typed, 80)}: {clean(getattr(error, 'strerror', '') or error, 80)}") from None
     raise TapeError(f"there is no such file: {clean(typed, 80)}")

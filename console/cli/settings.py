@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.config import Config, default_path, default_state_dir, load
 from engine.errors import ConfigError
+from engine.on_disk import on_disk
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def state_dir(arguments: argparse.Namespace) -> Path:
     chosen = arguments.state_dir or os.environ.get("TICKDESK_STATE_DIR") or default_state_dir()
     path = Path(chosen).expanduser().absolute()
     try:
-        usable = path.is_dir() or not path.exists()
+        usable = on_disk(path) in ("", "folder")
     except OSError as error:
         raise ConfigError(
             f"--state-dir {clean(path, 80)}: {error.strerror}; choose another directory"
