@@ -16,7 +16,7 @@ from console.desk_requests import DeskRequests
 from console.engine_at import EngineAt
 from console.link_protocol import LinkState
 from console.models_requests import ModelsRequests
-from console.requests import nobody_listens
+from console.requests import nobody_listens, not_believed
 from console.trading_requests import TradingRequests
 from engine import nan_json
 from engine.api.control_protocol import Access, Console
@@ -114,6 +114,8 @@ class EngineLink(AlertRequests, DeskRequests, ModelsRequests, TradingRequests):
                         on_state(LinkState.LOST, ANEW)
                     elif nobody_listens(error):
                         on_state(LinkState.ENGINE_GONE, self._gone())
+                    elif isinstance(error, aiohttp.ClientConnectorCertificateError):
+                        on_state(LinkState.LOST, not_believed(error))
                     else:
                         on_state(LinkState.LOST, clean(error, 80))
                 await asyncio.sleep(RETRY_S[min(self._failures, len(RETRY_S) - 1)])

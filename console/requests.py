@@ -86,6 +86,8 @@ class Requests:
         except (aiohttp.ClientError, OSError, msgspec.MsgspecError, UnicodeError) as error:
             if nobody_listens(error):
                 raise LinkError(f"NOT SENT: {self._at.nobody}") from None
+            if isinstance(error, aiohttp.ClientConnectorCertificateError):
+                raise LinkError(f"NOT SENT: {not_believed(error)}") from None
             if isinstance(error, aiohttp.ClientConnectorError):
                 raise LinkError(f"NOT SENT: {clean(error.os_error, 80)}; try again") from None
             raise NoAnswerError(f"the line was cut before the answer ({clean(error, 60)})") from None
@@ -94,6 +96,15 @@ class Requests:
 def quoted(name: str) -> str:
     """As one segment of a path, whatever it holds."""
     return quote(name, safe="")
+
+
+def not_believed(error: aiohttp.ClientConnectorCertificateError) -> str:
+    """Trying again cannot help."""
+    why = getattr(error.certificate_error, "verify_message", "") or error.certificate_error
+    return (
+        f"the certificate of {clean(error.host, 60)} is not believed ({clean(why, 80)}): "
+        "--ca FILE names whose signature counts"
+    )
 
 
 def nobody_listens(error: Exception) -> bool:
