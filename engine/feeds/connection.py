@@ -32,7 +32,7 @@ _FIRST_BACKOFF_S = 0.5
 STEADY_S = 30.0
 """A connection is good when live data came on it for this long: only then the back-off starts over."""
 OVERLAP_S = 30.0
-"""For so long a second connection may take to be as good as the first."""
+"""For so long a second connection may take to be as good as the first, beside what its books take."""
 _TICK_S = 0.1
 _STEP_S = 0.05
 _UNDERWAY_S = 0.2
@@ -85,6 +85,7 @@ class SocketFeed:
             failed=lambda why: self._status.poll_failed(why),
         )
         self._poll_s = config.poll_interval_s
+        self._book_levels = config.book_levels
         self._status = Status(venue.name, clock, lambda status: self._sink([status]))
         self.stats = self._status.stats
         self._delivery = Delivery(venue, self._rest, self.stats, clock)
@@ -244,7 +245,7 @@ class SocketFeed:
             self.stats.reconnects += 1
             return new
         if new is not None:
-            deadline_s = new.opened_s + OVERLAP_S
+            deadline_s = new.opened_s + OVERLAP_S + self._books_s()
             while not (old.ended.is_set() or new.ended.is_set() or _as_good(new, old)):
                 if asyncio.get_running_loop().time() >= deadline_s:
                     break
@@ -259,6 +260,12 @@ class SocketFeed:
             old.believe()
             await _any(self._backoff.next(at_least_s), old.ended)
         return old
+
+    def _books_s(self) -> float:
+        """In so many seconds REST tells the books of a new connection, one after another, at the soonest."""
+        natives = self._venue.natives
+        asked = self._book_levels > 0 and natives and self._venue.book_request(natives[0]) is not None
+        return len(natives) * self._venue.book_gap_s if asked else 0.0
 
     async def _hand_over(self, old: Session, new: Session) -> None:
         cut = old.ended.is_set()
@@ -328,7 +335,9 @@ class SocketFeed:
 def _as_good(new: Session, old: Session, *, late: bool = False) -> bool:
     """``new`` brings all that ``old`` does; ``late``: nothing has come by either is as good."""
     quiet = late and (old.live_s is None or old.live_s[1] <= new.opened_s)
-    covers = new.decoder.books.symbols >= old.decoder.books.symbols
+    books, lacking = new.decoder.books.symbols, old.decoder.books.symbols - new.decoder.books.symbols
+    # A delisted one still stands in the old connection, and comes by no other..
+    covers = not lacking or (len(books) > 0 and lacking <= new.decoder.refused_symbols)
     return new.subscribed and covers and (new.live_s is not None or quiet)
 
 

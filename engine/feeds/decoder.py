@@ -74,6 +74,10 @@ class VenueDecoder:
         self._waiting: dict[str, int] = {}
         """Native symbols without a book that is right -> since when."""
 
+    @property
+    def refused_symbols(self) -> set[str]:
+        return {self._symbols[native] for native in self.refused}
+
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
         """See Decoder."""
         raise NotImplementedError

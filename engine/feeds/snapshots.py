@@ -12,7 +12,7 @@ from engine.feeds.backoff import Backoff
 from engine.feeds.base import UnreachableError
 from engine.feeds.decoder import VenueDecoder
 from engine.feeds.pace import Pace
-from engine.feeds.rest import Rest
+from engine.feeds.rest import RefusedError, Rest
 from engine.feeds.venue import Venue
 from engine.text import clean
 
@@ -88,8 +88,11 @@ class Snapshots:
             at_least_s = error.retry_after_s if isinstance(error, UnreachableError) else 0.0
             wait_s = self._waits[native].next(at_least_s)
             troubles[native] = f"{clean(native, 40)} book: {clean(error, 120)}"
+            if isinstance(error, RefusedError):  # delisted, it may be
+                self._decoder.refused.add(native)
             self._due_s[native] = asyncio.get_running_loop().time() + wait_s
             return
+        self._decoder.refused.discard(native)
         out: list[MarketEvent] = []
         self._decoder.book_snapshot(native, body, self._clock(), out)
         if native not in self._decoder.wanted:

@@ -26,7 +26,7 @@ def now_ns() -> int:
 
 
 class BareDecoder(VenueDecoder):
-    """Frames of a word: ``ack``, ``beat``, ``trade A 7``, ``book A``, ``leave``."""
+    """Frames of a word: ``ack``, ``beat``, ``trade A 7``, ``book A``, ``want A`` (by REST), ``leave``."""
 
     venue = "v"
 
@@ -38,6 +38,8 @@ class BareDecoder(VenueDecoder):
             self.reconnect = "the venue asks to reconnect"
         elif word == "trade":
             out.append(Trade(f"v:{more[0]}", int(more[1]), 1.0, 1.0, 1, recv_ns, recv_ns))
+        elif word == "want":
+            self.wanted.append(more[0])
         elif word == "book":
             self.books.begin(f"v:{more[0]}", [("1", "1")], [("2", "1")], BOOK_LEVELS)
             self.books.changed(f"v:{more[0]}", recv_ns, recv_ns, out)

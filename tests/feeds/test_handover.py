@@ -11,10 +11,12 @@ import pytest
 
 from engine.config import FeedConfig
 from engine.events import FeedState, Trade
+from engine.feeds.base import Request
 from engine.feeds.binance import Binance
 from engine.feeds.connection import SocketFeed
 from engine.feeds.joined import JoinedFeed
 from engine.feeds.registry import open_feed
+from engine.feeds.rest import RefusedError
 from engine.feeds.transport import HandshakeError, Transport, TransportError
 from tests.feeds.bare_feed import EPOCH_NS, Bench, never, now_ns, refuse, virtually
 
@@ -42,6 +44,53 @@ def test_a_second_connection_takes_over_only_when_it_is_as_good() -> None:
             second.tell("trade A 5")
             await asyncio.sleep(0.01)
         assert bench.shape() == [1, 2, 3, 4, 5] and bench.books() == []
+
+    virtually(test)
+
+
+def _book_by_rest(native: str) -> Request:
+    return Request(f"/book/{native}")
+
+
+def test_many_books_have_the_time_that_rest_takes_for_them() -> None:
+    async def test() -> None:
+        natives = [f"A{number}" for number in range(100)]
+        bench = Bench(*natives, lifetime_s=LIFE_S, silence_s=60.0)
+        bench.venue.book_request, bench.venue.book_gap_s = _book_by_rest, 0.5  # type: ignore[method-assign]
+        async with bench.running():
+            first = await bench.line(1, "ack", *(f"book {one}" for one in natives))
+            await asyncio.sleep(LIFE_S)
+            second = await bench.line(2, "ack")
+            for native in natives:
+                assert not first.closed and not second.closed
+                first.tell("trade A0 1")
+                second.tell(f"book {native}", "trade A0 1")
+                await asyncio.sleep(0.5)
+            assert bench.feed.stats.handovers == 1 and first.closed and not second.closed
+
+    virtually(test)
+
+
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_a_delisted_symbol_keeps_no_connection(all_of_them: bool) -> None:
+    """Its book stands in the old one for ever; but where REST refuses every book, something else is wrong."""
+
+    async def test() -> None:
+        bench = Bench("A", "B", lifetime_s=LIFE_S, silence_s=60.0)
+        bench.venue.book_request = _book_by_rest  # type: ignore[method-assign]
+
+        async def refuse_it(request: Request) -> bytes:
+            raise RefusedError(f"{request.path}: HTTP 400")
+
+        async with bench.running():
+            first = await bench.line(1, "ack", "book A", "book B")
+            await asyncio.sleep(LIFE_S)
+            bench.feed._rest.get = refuse_it  # type: ignore[method-assign]
+            second = await bench.line(2, "ack", "want B", "want A" if all_of_them else "book A", "trade A 1")
+            first.tell("trade A 1")
+            await asyncio.sleep(0.5)
+            assert (bench.feed.stats.handovers, first.closed) == (not all_of_them, not all_of_them)
+            assert not second.closed
 
     virtually(test)
 
