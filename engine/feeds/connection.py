@@ -262,10 +262,11 @@ class SocketFeed:
         return old
 
     def _books_s(self) -> float:
-        """In so many seconds REST tells the books of a new connection, one after another, at the soonest."""
-        natives = self._venue.natives
-        asked = self._book_levels > 0 and natives and self._venue.book_request(natives[0]) is not None
-        return len(natives) * self._venue.book_gap_s if asked else 0.0
+        """In so many seconds REST tells the books of a new connection, one after another, beside other work."""
+        venue = self._venue
+        if not (self._book_levels and venue.natives and venue.book_request(venue.natives[0])):
+            return 0.0
+        return 1.5 * len(venue.natives) * max(venue.book_gap_s, 1 / venue.rest_per_s)
 
     async def _hand_over(self, old: Session, new: Session) -> None:
         cut = old.ended.is_set()

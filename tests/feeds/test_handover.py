@@ -52,11 +52,13 @@ def _book_by_rest(native: str) -> Request:
     return Request(f"/book/{native}")
 
 
-def test_many_books_have_the_time_that_rest_takes_for_them() -> None:
+@pytest.mark.parametrize(("gap_s", "per_s"), [(0.8, 100.0), (0.1, 1.25)])
+def test_many_books_have_the_time_that_rest_takes_for_them(gap_s: float, per_s: float) -> None:
     async def test() -> None:
         natives = [f"A{number}" for number in range(100)]
         bench = Bench(*natives, lifetime_s=LIFE_S, silence_s=60.0)
-        bench.venue.book_request, bench.venue.book_gap_s = _book_by_rest, 0.5  # type: ignore[method-assign]
+        bench.venue.book_request = _book_by_rest  # type: ignore[method-assign]
+        bench.venue.book_gap_s, bench.venue.rest_per_s = gap_s, per_s
         async with bench.running():
             first = await bench.line(1, "ack", *(f"book {one}" for one in natives))
             await asyncio.sleep(LIFE_S)
@@ -65,7 +67,7 @@ def test_many_books_have_the_time_that_rest_takes_for_them() -> None:
                 assert not first.closed and not second.closed
                 first.tell("trade A0 1")
                 second.tell(f"book {native}", "trade A0 1")
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.8)
             assert bench.feed.stats.handovers == 1 and first.closed and not second.closed
 
     virtually(test)
