@@ -262,7 +262,7 @@ class SocketFeed:
         return old
 
     def _books_s(self) -> float:
-        """In so many seconds REST tells the books of a new connection, one after another, beside other work."""
+        """In so many seconds REST tells the books of a new connection, one by one, beside other work."""
         venue = self._venue
         if not (self._book_levels and venue.natives and venue.book_request(venue.natives[0])):
             return 0.0
