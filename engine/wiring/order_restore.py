@@ -46,6 +46,8 @@ class OrderRestore:
         self._limits = limits
         self._paid_ns: dict[str, int] = {}
         """Up to when funding is settled, by symbol: its newest payment, or when it was opened after that."""
+        self._payments_ns: dict[str, int] = {}
+        """Its newest payment alone."""
         self._held: dict[str, Decimal] = {}
         """At the paper venue, signed."""
         self._cash: dict[str, Decimal] = {}
@@ -71,6 +73,7 @@ class OrderRestore:
             elif isinstance(event, Funding):
                 flow.booking.fold(event, None)
                 self._paid_ns[event.symbol] = max(event.ns, self._paid_ns.get(event.symbol, 0))
+                self._payments_ns[event.symbol] = max(event.ns, self._payments_ns.get(event.symbol, 0))
                 self._pay(event.currency, event.amount)
             elif isinstance(event, RiskChange):
                 flow.gate.restore(event.state, event.reason)
@@ -101,7 +104,10 @@ class OrderRestore:
         for attempt in (state, None):
             try:
                 flow.paper.restore(
-                    orders, attempt, positions, now_ns, cash=self._paper_cash(), funded_ns=self._paid_ns
+                    *(orders, attempt, positions, now_ns),
+                    cash=self._paper_cash(),
+                    funded_ns=self._paid_ns,
+                    payments_ns=self._payments_ns,
                 )
                 break
             except (msgspec.ValidationError, ValueError, ArithmeticError) as error:

@@ -40,3 +40,23 @@ def test_only_the_times_of_the_open_position_are_paid(
     bench.desk.restore(journal(), now_ns, {STATE: kept})
     payments = bench.desk.trading.paper.funding(now_ns, lambda symbol: 100.0)
     assert [payment.ns for payment in payments] == [OPENED_NS + hours * HOUR for hours in times]
+
+
+@pytest.mark.parametrize("kept", [{}, {"ns": OPENED_NS + 5 * HOUR, "funded": {BTC: OPENED_NS + 5 * HOUR}}])
+def test_what_was_opened_by_a_clock_that_was_ahead_pays_from_now_on(kept: dict[str, object]) -> None:
+    bench = Bench(load(overrides=["paper.funding_rate_pct=0.01"], environ={}))
+    now_ns = OPENED_NS - 20 * HOUR
+    bench.desk.restore(journal(), now_ns, {STATE: kept})
+    paper = bench.desk.trading.paper
+    assert paper.funding(now_ns, lambda symbol: 100.0) == []
+    payments = paper.funding(now_ns + 16 * HOUR, lambda symbol: 100.0)
+    assert [payment.ns for payment in payments] == [OPENED_NS - 15 * HOUR, OPENED_NS - 7 * HOUR]
+
+
+def test_what_a_clock_that_was_ahead_paid_for_is_not_paid_again() -> None:
+    bench = Bench(load(overrides=["paper.funding_rate_pct=0.01"], environ={}))
+    now_ns = OPENED_NS - 20 * HOUR
+    ahead = Funding("fd-2", BTC, Decimal("-0.02"), "USD", 0.0001, OPENED_NS + HOUR)
+    bench.desk.restore([*journal(), ahead], now_ns, {})
+    payments = bench.desk.trading.paper.funding(OPENED_NS + 10 * HOUR, lambda symbol: 100.0)
+    assert [payment.ns for payment in payments] == [OPENED_NS + 9 * HOUR]

@@ -37,11 +37,14 @@ class FundingClock:
     def closed(self, symbol: str) -> None:
         self.paid.pop(symbol, None)
 
-    def restore(self, paid: Mapping[str, int], now_ns: int, settled: Mapping[str, int]) -> None:
-        """Go on after these moments; from now on where it is 0, unknown. ``settled``: the newest known of any
-        symbol, held or not."""
-        self._newest = {symbol: self._before(ns) for symbol, ns in settled.items()}
-        self.paid = {symbol: self._before(ns or now_ns) for symbol, ns in paid.items()}
+    def restore(self, paid: Mapping[str, int], now_ns: int, newest: Mapping[str, int]) -> None:
+        """Go on after these moments; from now on where it is 0, unknown, or later: what a clock that was
+        ahead opened is held since now. ``newest``: the last payment of any symbol, held or not."""
+        self._newest = dict(newest)
+        self.paid = {
+            symbol: max(self._before(min(ns or now_ns, now_ns)), newest.get(symbol, 0))
+            for symbol, ns in paid.items()
+        }
 
     def settled(self) -> dict[str, int]:
         """``paid`` for the next run, which may charge what this one does not."""

@@ -358,6 +358,7 @@ class PaperVenue:
         *,
         cash: Mapping[str, Decimal] | None = None,
         funded_ns: Mapping[str, int] = MappingProxyType({}),
+        payments_ns: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """Take up the journal's ``orders`` (this gateway's; ended ones are only remembered) and ``positions``
         (signed), with what ``state`` gave in an earlier run.
@@ -366,7 +367,7 @@ class PaperVenue:
         that ``state`` does not know takes a new place, behind everything displayed; ``notes`` says so. Orders
         that cannot wait (market orders) are to be ended in the journal before, and their children with them.
         ``cash``: by currency, instead of the state's. ``funded_ns``: up to when funding is settled by the
-        journal, by symbol.
+        journal, by symbol; ``payments_ns``: when its newest payment was, also where nothing is held now.
         Raises msgspec.ValidationError for a state that is none.
         """
         saved = msgspec.convert(state, SavedVenue) if state else SavedVenue()
@@ -387,7 +388,7 @@ class PaperVenue:
         self._account.restore(still, saved.cash if cash is None else cash, positions)
         self._executions.positions = dict(self._account.positions)
         paid = {symbol: max(saved.funded.get(symbol, 0), funded_ns.get(symbol, 0)) for symbol in positions}
-        self._funding.restore(paid, now_ns, funded_ns)
+        self._funding.restore(paid, now_ns, payments_ns)
         for report in self._outbox.reports():
             if isinstance(report, Fill):
                 self._executions.move(report.symbol, report.quantity * report.side.sign, report.ns)

@@ -375,7 +375,7 @@ def test_a_time_that_was_paid_for_is_not_paid_by_what_is_held_when_the_clock_com
     ahead = held("2")
     (paid,) = ahead.funding(START + 7 * HOUR, lambda symbol: 100.0)
     floor = Floor(funding_rate_pct=0.01)
-    floor.venue.restore((), None, {}, START, funded_ns={SYMBOL: paid.ns})
+    floor.venue.restore((), None, {}, START, payments_ns={SYMBOL: paid.ns})
     floor.now = START + HOUR
     floor.play("buy a 3 market; q 99x5 101x5")
     assert floor.venue.funding(paid.ns, lambda symbol: 100.0) == [], "its id is the other position's payment"
