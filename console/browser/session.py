@@ -1,13 +1,15 @@
 """One tab: its WebSocket, and the console process that it shows. Both end with each other.
 
 The process speaks the packets of textual-serve (``AppService``); what the page sends is checked before it is
-passed on. Where the page reads slowly, the process waits at its own output, never the engine.
+passed on. Where the page reads slowly, or its line is slow, the process waits at its own output, never the
+engine, and skips frames.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
@@ -19,12 +21,17 @@ from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
 from console.browser.gate import PROTOCOL
+from engine.api.arrival import Arrival
 from engine.text import clean
 
 MOST_TYPED = 65_536
 """Bytes of one message from a page: a long paste."""
 MOST_PACKET = 16_000_000
 """Bytes of one packet from a console: a whole screen is some 50 kB."""
+MOST_WAITING = 4_096
+"""Bytes of a console's output that wait in its pipe; by itself they are hundreds of thousands, of long ago."""
+MOST_UNREAD = 8_192
+"""Bytes on their way to the page, which are some frames: what it has not read is the past."""
 LARGEST = 500
 """Columns or rows."""
 READY = b"__GANGLION__\n"
@@ -67,6 +74,10 @@ class ConsoleProcess(AppService):
         )
         self._arguments = list(command)
         self._websocket = websocket
+        self._free = asyncio.Event()
+        self._free.set()
+        self.arrival = Arrival(websocket, self._free.set)
+        self._unread = 0
 
     async def _close(self) -> None:
         await self._websocket.close()
@@ -78,7 +89,9 @@ class ConsoleProcess(AppService):
             stdout=PIPE,
             env=environment_of(os.environ, width, height),
             start_new_session=True,
+            limit=MOST_WAITING // 4,
         )
+        _keep_little(process)
         self._stdin = process.stdin
         return process
 
@@ -98,10 +111,21 @@ class ConsoleProcess(AppService):
                     break
                 payload = await read.readexactly(length)
                 if head[:1] == b"D":
-                    await self.on_data(payload)
+                    await self._draw(payload)
                 elif head[:1] == b"M" and b'"exit"' in payload:
                     break  # files and addresses are for terminals: nothing else is done for a console
         await self.remote_close()
+
+    async def _draw(self, payload: bytes) -> None:
+        if self._unread + len(payload) > MOST_UNREAD:
+            await self._free.wait()
+        if self._free.is_set():
+            self._unread = 0
+        self._unread += len(payload)
+        await self.on_data(payload)
+        if self._free.is_set():
+            self._free.clear()
+            await self.arrival.ask()
 
     async def stop(self) -> None:
         """End the console: asked first, killed where it does not listen."""
@@ -128,10 +152,18 @@ class ConsoleProcess(AppService):
                 self._task = None
 
 
+def _keep_little(process: Process) -> None:
+    """Of the output in its pipe, where the system lets us say so."""
+    pipe = process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
+    if pipe is not None and hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe.get_extra_info("pipe"), fcntl.F_SETPIPE_SZ, MOST_WAITING)
+
+
 async def show(request: web.Request, command: Sequence[str]) -> web.WebSocketResponse:
     """Answer a page's WebSocket with a console, until one of them ends."""
     websocket = web.WebSocketResponse(
-        protocols=(PROTOCOL,), heartbeat=15, max_msg_size=MOST_TYPED, compress=False
+        protocols=(PROTOCOL,), heartbeat=15, autoping=False, max_msg_size=MOST_TYPED, compress=False
     )
     await websocket.prepare(request)
     columns, rows = size_of(request.query) or (80, 24)
@@ -139,6 +171,8 @@ async def show(request: web.Request, command: Sequence[str]) -> web.WebSocketRes
     try:
         await console.start(columns, rows)
         async for message in websocket:
+            if await console.arrival.hear(message):
+                continue
             if message.type is not WSMsgType.TEXT or not await _pass_on(message.data, console, websocket):
                 break
     except ConnectionError:

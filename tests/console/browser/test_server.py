@@ -195,7 +195,8 @@ async def test_a_tab_that_stops_reading_holds_up_its_own_console_alone(
                 await asyncio.sleep(0.1)
                 counts = Path(f"/proc/{pid}/io").read_text().split()
                 written.append(int(counts[counts.index("wchar:") + 1]))
-            assert 100_000 < written[-1] < 30e6, "it waits, and the server does not keep what is not read"
+            # Megabytes lay before a slow page, and it showed the past.
+            assert 60_000 < written[-1] < 300_000, "it waits, and nobody keeps what is not read"
         assert await gone(pid)
 
 
