@@ -29,7 +29,7 @@ MOST_TYPED = 65_536
 MOST_PACKET = 16_000_000
 """Bytes of one packet from a console: a whole screen is some 50 kB."""
 MOST_WAITING = 4_096
-"""Bytes of a console's output that wait in its pipe; by itself they are hundreds of thousands, of long ago."""
+"""Bytes of a console's output that wait in its pipe; by itself they are many, of long ago."""
 MOST_UNREAD = 8_192
 """Bytes on their way to the page, which are some frames: what it has not read is the past."""
 LARGEST = 500
