@@ -260,14 +260,22 @@ class Reader:
                 found[key] = msgspec.json.decode(value)
         return found
 
-    def equity_points(self, since_ns: int = 0, until_ns: int = _END) -> list[EquityPoint]:
-        """From then on and before ``until_ns``, oldest first."""
+    def equity_points(
+        self, since_ns: int = 0, until_ns: int = _END, *, after_row: int = 0
+    ) -> list[EquityPoint]:
+        """From then on and before ``until_ns``, oldest first; those alone that were written after
+        ``newest_equity_row()`` gave this."""
         rows = self._rows(
-            f"SELECT {_EQUITY} FROM equity WHERE ns >= ? AND ns < ? ORDER BY ns",  # noqa: S608
+            f"SELECT {_EQUITY} FROM equity WHERE ns >= ? AND ns < ? AND rowid > ? ORDER BY ns",  # noqa: S608
             since_ns,
             until_ns,
+            after_row,
         )
         return [EquityPoint(*row) for row in rows]
+
+    def newest_equity_row(self) -> int:
+        """0: there is none."""
+        return int(self._rows("SELECT COALESCE(MAX(rowid), 0) FROM equity")[0][0])
 
     def first_equity(self) -> EquityPoint | None:
         """The oldest point that is kept; None: there is none."""

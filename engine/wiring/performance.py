@@ -49,6 +49,8 @@ class LivePerformance:
         self._clock = clock
         self._started_ns = clock()
         self._counted: CountedFrom | None = None
+        self._earlier_rows: int | None = None
+        """Points of equity up to this row were there when the history was read; None: it was not yet."""
         self._track: Track | None = None
         self._updating = asyncio.Lock()
         self._unread = ""
@@ -74,7 +76,7 @@ class LivePerformance:
             wanted = {name: get(name) for name in track.wanted()}
             track.know({name: _shares(one) for name, one in wanted.items() if one is not None})
             older = [name for name, one in wanted.items() if one is None]
-            found, points = await asyncio.to_thread(self._read, older, track.desk.last[0] + 1)
+            found, points = await asyncio.to_thread(self._read, older, track.desk.last[0] + 1, now_ns + 1)
             track.know(found)
             for ns, equity in self._today(points):
                 track.add_equity(ns, equity)
@@ -173,12 +175,17 @@ class LivePerformance:
         reader = self._opened()
         return reader.first_equity(), reader.equity_closes(now_ns - DAY_NS)
 
-    def _read(self, opportunities: list[str], since_ns: int) -> tuple[dict[str, Shares], list[EquityPoint]]:
-        """Whose these opportunities are, and equity's points from then on."""
+    def _read(
+        self, opportunities: list[str], since_ns: int, until_ns: int
+    ) -> tuple[dict[str, Shares], list[EquityPoint]]:
+        """Whose these opportunities are, and equity's points in that time. What an earlier run dated later,
+        by a clock that was ahead, is left out, and is not of now either when the time comes."""
         try:
             reader = self._opened()
             found = {name: _shares(reader.opportunity(name)) for name in opportunities}
-            points = reader.equity_points(since_ns)
+            points = reader.equity_points(since_ns, until_ns, after_row=self._earlier_rows or 0)
+            if self._earlier_rows is None:
+                self._earlier_rows = reader.newest_equity_row()
         except StoreError as error:
             self._failed(error)
             return {}, []

@@ -206,3 +206,20 @@ async def test_what_was_in_another_currency_is_left_out(path: Path) -> None:
     assert any("currency was another" in note for note in found.notes)
     assert set(desk.performance.equity(100).equity) == {500.0}
     assert desk.store.close()
+
+
+async def test_what_a_clock_that_was_ahead_has_dated_later_holds_the_curve_up_no_more(path: Path) -> None:
+    ahead_ns = 6 * 3600 * NS
+    ahead = Desk(path, load(environ={}), START_NS + ahead_ns)
+    await _after_a_minute(ahead, "90000")
+    assert ahead.store.close()
+    desk = Desk(path, load(environ={}))
+    await desk.performance.update()
+    for now_ns in (0, 3600 * NS, ahead_ns + 3600 * NS):
+        desk.now_ns = START_NS + now_ns
+        found = await _after_a_minute(desk, "100001")
+        curve = desk.performance.equity(1000)
+        assert (found.since_ns, curve.ns[-1]) == (START_NS, desk.now_ns), "it goes on"
+        assert min(curve.equity) == 100_000, "nor is what it dated later of now when the time comes"
+        assert found.rows[0].max_drawdown_pct == pytest.approx(0.001, rel=1e-3)
+    assert desk.store.close()
