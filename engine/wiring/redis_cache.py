@@ -133,9 +133,11 @@ class RedisCache:
                 break
             try:
                 if not connected:
-                    self._connect()
-                    connected, pause_s = True, FIRST_PAUSE_S
+                    self._redis.ping()
+                    self._cache.track()  # it may have lost what it had
+                    connected = True
                 self._write()
+                pause_s = FIRST_PAUSE_S
             except self._errors as error:
                 connected = False
                 self._lost(error, pause_s)
@@ -153,9 +155,10 @@ class RedisCache:
             self._news.clear()
         self._redis.close()
 
-    def _connect(self) -> None:
-        self._redis.ping()
-        self._cache.track()  # it may have lost what it had
+    def _wrote(self) -> None:
+        """Only then is it up: one that is full answers, and takes nothing."""
+        if self.stats.state is FeedState.UP:
+            return
         if self.stats.state is FeedState.DOWN:
             self.stats.reconnects += 1
         self.stats.state, self.stats.detail = FeedState.UP, f"writing to {self._where}"
@@ -163,7 +166,8 @@ class RedisCache:
 
     def _lost(self, error: BaseException, pause_s: float) -> None:
         self._redis.connection_pool.disconnect()
-        told = f"{self._where} cannot be written: {clean(error, 100)}"
+        why = str(error).rpartition(" caused error: ")[2]  # before it stand the bytes that were to be written
+        told = f"{self._where} cannot be written: {clean(why, 100)}"
         if self.stats.state is not FeedState.DOWN:
             log.warning("%s", told)
         self.stats.state = FeedState.DOWN
@@ -185,6 +189,7 @@ class RedisCache:
         if self.stats.messages == told:
             self._redis.ping()  # that it went away shows while nothing is to be written, too
         self.stats.last_data_ns = self._clock()
+        self._wrote()
 
     def _write_bars(self, batch: list[tuple[str, Integers, Floats]]) -> None:
         with self._redis.pipeline(transaction=True) as pipeline:

@@ -178,6 +178,31 @@ def test_symbols_that_come_apart_are_all_there(server: RedisProcess, opened: Ope
     until(lambda: len(client.keys("test:features:*")) == 3)
 
 
+def test_one_that_is_full_stays_down_until_it_takes_again(
+    server: RedisProcess, opened: Opened, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers pings all the while. What is told is why, and not what was to be written."""
+    client = server.client()
+    client.config_set("maxmemory", 1)
+    cache, copy = opened(server.url)
+    cache.put(bars(3))
+    states: list[FeedState] = []
+
+    def track() -> None:
+        states.append(copy.stats.state)
+        HotCache.track(cache)
+
+    monkeypatch.setattr(cache, "track", track)
+    copy.start()
+    until(lambda: len(states) > 5)
+    assert FeedState.UP not in states and copy.stats.state is FeedState.DOWN
+    assert "maxmemory" in copy.stats.detail and "ZADD" not in copy.stats.detail and copy.stats.reconnects == 0
+    client.config_set("maxmemory", 0)
+    until(lambda: copy.stats.state is FeedState.UP)
+    assert len(held(client)) == 3
+    assert len([one for one in caplog.records if one.levelname == "WARNING"]) == 1
+
+
 def test_the_end_waits_for_no_redis_that_is_away(opened: Opened) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         _, redis = opened(f"redis://127.0.0.1:{listener.getsockname()[1]}/0")
