@@ -21,9 +21,11 @@ from engine.research.space import Point
 from engine.research.summary import summarise
 from engine.research.sweep_figures import figures
 from engine.research.sweep_runs import Run, Task, packed
+from engine.text import clean
 from engine.wiring.backtest import Prepared, prepare, run
 from engine.wiring.desk import Desk
 from engine.wiring.journal_memory import JournalMemory
+from engine.wiring.sweep_code import own_version, strategies_digest
 
 MOST_PREPARED = 3
 """Kept at a time: the parts of a walk-forward that two runs after each other may need. Of tapes one, whose
@@ -40,6 +42,8 @@ class Body(msgspec.Struct, frozen=True):
     """As ``data_of`` told it where the sweep was begun."""
     given: tuple[str, ...] = ()
     """As of ``on_bars``, beside what is tried."""
+    version: str = ""
+    strategies_sha256: str = ""
 
 
 def body(
@@ -49,7 +53,8 @@ def body(
     data: tuple[tuple[str, str], ...],
     given: Collection[str] = (),
 ) -> bytes:
-    return msgspec.json.encode(Body(config, plan, str(state_dir), data, tuple(sorted(given))))
+    code = own_version(), strategies_digest(Path(config.strategies_dir))
+    return msgspec.json.encode(Body(config, plan, str(state_dir), data, tuple(sorted(given)), *code))
 
 
 def data_of(prepared: Prepared) -> tuple[tuple[str, str], ...]:
@@ -62,8 +67,15 @@ def data_of(prepared: Prepared) -> tuple[tuple[str, str], ...]:
 
 
 def opened(told: bytes) -> Callable[[Task], Run]:
-    """What makes a run of a task. Raises TickdeskError, where the data are not the sweep's, too."""
+    """What makes a run of a task. Raises TickdeskError, where data or code are not the sweep's, too."""
     of = msgspec.json.decode(told, type=Body)
+    if of.version != own_version():
+        raise StoreError(
+            f"the sweep is tickdesk {of.version}'s, and this is {own_version()}: install the same"
+        )
+    if of.strategies_sha256 != strategies_digest(Path(of.config.strategies_dir)):
+        folder = clean(of.config.strategies_dir, 200)
+        raise StoreError(f"the strategies in {folder} are not those that the sweep was begun with")
     made = Backtests(of)
     if data_of(made.ready(of.config)) != of.data:
         raise StoreError(

@@ -8,11 +8,13 @@ https://distributed.dask.org/en/stable/client.html
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -27,6 +29,7 @@ from engine.wiring.sweep_worker import MakeRun, attempt, opened
 CONNECT_S = 10.0
 _AHEAD = 2
 """Runs that a worker has before it, so that it never waits for us."""
+_GONE = "the cluster's scheduler went away: the same command goes on"
 _ONE_AT_A_TIME = threading.Lock()
 _OPENED: dict[Setup, MakeRun] = {}
 """On a worker: that of the last sweep. Setups are compared whole."""
@@ -86,7 +89,8 @@ class Cluster:
 
     def begin(self, task: Task) -> None:
         # Not pure: the same values under another name are another run.
-        future = self._client.submit(work, self._setup, msgspec.msgpack.encode(task), pure=False)
+        with _asking():
+            future = self._client.submit(work, self._setup, msgspec.msgpack.encode(task), pure=False)
         self._asked[future] = task
         future.add_done_callback(self._ended.put)
 
@@ -96,7 +100,8 @@ class Cluster:
         try:
             while True:
                 future = self._ended.get(timeout=0.0 if found else timeout_s)
-                found.append(self._run(future, self._asked.pop(future)))
+                with _asking():
+                    found.append(self._run(future, self._asked.pop(future)))
                 future.release()
         except queue.Empty:
             return found
@@ -104,6 +109,8 @@ class Cluster:
     def _run(self, future: Any, task: Task) -> Run:
         if future.status == "finished":
             return msgspec.msgpack.decode(future.result(), type=Run)
+        if future.status != "error":  # canceled, by a client that lost its scheduler
+            raise StoreError(_GONE)
         error = future.exception()
         if isinstance(error, self._distributed.KilledWorker):
             self._tell(f"workers died of {task.name}: it counts as failed")
@@ -115,7 +122,8 @@ class Cluster:
         now = time.monotonic()
         if now - self._seen_s > 1.0:
             self._seen_s = now
-            self._workers = len(self._client.scheduler_info(n_workers=-1)["workers"])
+            with _asking():
+                self._workers = len(self._client.scheduler_info(n_workers=-1)["workers"])
         return self._workers
 
     def close(self) -> None:
@@ -125,9 +133,20 @@ class Cluster:
         self._client.close()
 
 
+@contextlib.contextmanager
+def _asking() -> Iterator[None]:
+    """A line that is cut, and what is canceled by that, in our words."""
+    try:
+        yield
+    except (OSError, TimeoutError, asyncio.CancelledError):
+        raise StoreError(_GONE) from None
+
+
 def _distributed() -> Any:
     try:
         import distributed
     except ImportError:
         raise ConfigError("--dask needs distributed: pip install 'tickdesk[dask]'") from None
+    # A lost scheduler is told by us, in a line.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     return distributed

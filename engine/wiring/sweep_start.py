@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Collection, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
@@ -26,6 +24,7 @@ from engine.wiring.bar_import import named_file
 from engine.wiring.compile import compile_all
 from engine.wiring.replay_models import ReplayModels
 from engine.wiring.sweep_backtest import body, data_of
+from engine.wiring.sweep_code import own_version, strategies_digest
 from engine.wiring.sweep_link import Setup
 
 RUNNER = "engine.wiring.sweep_backtest"
@@ -57,10 +56,10 @@ def specified(
     prepared = prepare(config, plan, state_dir, note)
     scored = any(key.startswith(f"strategies.{Model.name}.") for key in of.keys)
     spec = Spec(
-        version=_version(),
+        version=own_version(),
         plan=plan,
         config_sha256=config_digest(config, given),
-        strategies_sha256=_strategies_digest(Path(config.strategies_dir)),
+        strategies_sha256=strategies_digest(Path(config.strategies_dir)),
         model=_model(config, state_dir, note) if scored or _model_is_on(config) else "",
         data=data_of(prepared),
         first_ns=prepared.first_ns,
@@ -99,16 +98,6 @@ def _absolute(plan: Plan) -> Plan:
     )
 
 
-def _strategies_digest(folder: Path) -> str:
-    """Of the user's own strategies: a sweep that goes on must go on with the same."""
-    try:
-        files = sorted(path for path in folder.iterdir() if path.suffix == ".py")
-        bodies = [path.name.encode() + b"\0" + path.read_bytes() for path in files]
-    except OSError:
-        return ""
-    return hashlib.sha256(b"\0".join(bodies)).hexdigest() if bodies else ""
-
-
 def _model_is_on(config: Config) -> bool:
     return bool(config.strategies.get(Model.name, {}).get("enabled", True))
 
@@ -119,10 +108,3 @@ def _model(config: Config, state_dir: Path, note: Callable[[str], None]) -> str:
         return "" if models.active is None else models.active.version
     finally:
         models.close()
-
-
-def _version() -> str:
-    try:
-        return version("tickdesk")
-    except PackageNotFoundError:
-        return "unknown"

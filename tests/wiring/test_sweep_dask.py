@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,40 @@ def test_what_a_worker_cannot_set_up_is_one_error(address: str, tmp_path: Path) 
     ):
         sweep(_SPEC, log, cluster)
     assert log.runs == {}
+
+
+def test_a_scheduler_that_goes_away_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    # "a worker of the cluster cannot run the sweep: None", below a traceback of a library.
+    local = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
+    gone = LocalCluster(**local, silence_logs=logging.CRITICAL)
+    ends: list[str] = []
+    with (
+        RunLog(tmp_path, _SPEC) as log,
+        Cluster(_setup(sleeps_s=60.0), gone.scheduler_address, print) as cluster,
+        pytest.raises(StoreError, match="scheduler went away: the same command goes on"),
+    ):
+        threading.Timer(1.0, lambda: (ends.append("ends"), gone.close())).start()
+        sweep(_SPEC, log, cluster)
+    assert ends and log.runs == {} and "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "says"),
+    [
+        ("own_version", "0.0.1", "is tickdesk .*, and this is 0.0.1"),
+        ("strategies_digest", "ab", "strategies in .* are not those"),
+    ],
+)
+def test_a_worker_with_other_code_refuses(
+    name: str, found: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its runs stood in the same table as those of the others.
+    from engine.wiring import sweep_backtest
+
+    told = sweep_backtest.body(Config(), Plan(), tmp_path, ())
+    monkeypatch.setattr(sweep_backtest, name, lambda *_: found)
+    with pytest.raises(StoreError, match=says):
+        sweep_backtest.opened(told)
 
 
 def test_nobody_there_and_nothing_installed_are_one_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
