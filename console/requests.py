@@ -20,6 +20,8 @@ from engine.errors import LinkError
 from engine.text import clean
 
 _T = TypeVar("_T")
+_BY_WHOM = (18, 19, 20, 21)
+"""OpenSSL's codes of a signature that is nobody's we know; others are of time and name."""
 
 RISK_S = 3.0
 """A person who halts must soon know whether it was heard."""
@@ -100,11 +102,10 @@ def quoted(name: str) -> str:
 
 def not_believed(error: aiohttp.ClientConnectorCertificateError) -> str:
     """Trying again cannot help."""
-    why = getattr(error.certificate_error, "verify_message", "") or error.certificate_error
-    return (
-        f"the certificate of {clean(error.host, 60)} is not believed ({clean(why, 80)}): "
-        "--ca FILE names whose signature counts"
-    )
+    found = error.certificate_error
+    why = getattr(found, "verify_message", "") or found
+    hint = ": --ca FILE names whose signature counts" if getattr(found, "verify_code", 0) in _BY_WHOM else ""
+    return f"the certificate of {clean(error.host, 60)} is not believed ({clean(why, 80)}){hint}"
 
 
 def nobody_listens(error: Exception) -> bool:
