@@ -17,7 +17,7 @@ from engine.feeds.rest import SaidNoError
 from engine.feeds.timestamps import MAX_NS, decimal_seconds_ns
 from engine.text import clean
 
-_ASK_LATER = ("EGeneral:Too many", "EGeneral:Temporary", "EAPI:Rate limit", "EService:")
+_ASK_LATER = ("EGeneral:Too many", "EGeneral:Temporary", "EGeneral:Internal", "EAPI:Rate limit", "EService:")
 _LOCKOUT_S = 5.0
 """Errors that pass, and how long to leave the venue alone then."""
 

@@ -29,7 +29,7 @@ _PAGE = 100
 _RECENT = 500
 _BATCH = 100
 """Channels of one subscription: a frame may hold 64 KiB."""
-_ASK_LATER = frozenset({"50001", "50004", "50011", "50013", "50026", "50040", "50061"})
+_ASK_LATER = frozenset({"50001", "50004", "50005", "50011", "50013", "50026", "50040", "50061"})
 _INVERSE_LOT = Decimal("0.00000001")
 """Base units: what one inverse contract is in them goes with the price."""
 

@@ -370,6 +370,13 @@ def test_a_rest_error_is_a_value_error() -> None:
         venue.parse_trades("A/B", b'{"error":["EQuery:Unknown asset pair"]}', 0)
 
 
+def test_an_error_of_the_venue_itself_is_no_refusal() -> None:
+    venue = Kraken(FeedConfig(symbols=("A/B",)))
+    for error in ("EGeneral:Internal error", "EService:Unavailable", "EGeneral:Temporary lockout"):
+        with pytest.raises(UnreachableError, match=error):
+            venue.parse_trades("A/B", f'{{"error":["{error}"]}}'.encode(), 0)
+
+
 def test_a_busy_venue_is_worth_another_try() -> None:
     venue = Kraken(FeedConfig(symbols=("A/B",)))
     with pytest.raises(UnreachableError, match="Too many requests") as caught:
