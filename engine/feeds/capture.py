@@ -5,7 +5,7 @@ exact frame. Read to events by the venue's decoder, or to packed ticks by its sc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated
 
@@ -54,6 +54,8 @@ class Tally:
     lines: int = 0
     undecodable: int = 0
     """Lines and frames that gave a Malformed event."""
+    natives: set[str] = field(default_factory=set)
+    """Symbols of a capture, as its venue spells them."""
     truncated: bool = False
     """The file ended before its end: cut off by a crash, or damaged."""
 
@@ -133,6 +135,7 @@ class Capture:
                     yield batch
                     batch = []
             self._tally.undecodable += connections.take_malformed()
+            self._tally.natives |= connections.natives
         if batch:
             yield batch
 
@@ -225,6 +228,7 @@ class Capture:
     def _count(self, decoder: VenueDecoder) -> None:
         self._tally.undecodable += decoder.malformed
         decoder.malformed = 0
+        self._tally.natives |= decoder.natives
 
     def _rows(self, chunk: bytes) -> Sequence[Row]:
         """The rows of a chunk at once; line by line where one of them is bad."""

@@ -4,7 +4,7 @@ read."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from engine.events import NS, FeedState, FeedStatus, Malformed, MarketEvent
 from engine.feeds.asking import Asking
@@ -73,6 +73,11 @@ class VenueDecoder:
         """By native symbol, books; "" stands for whatever a venue asks for as a whole."""
         self._waiting: dict[str, int] = {}
         """Native symbols without a book that is right -> since when."""
+
+    @property
+    def natives(self) -> Set[str]:
+        """Symbols of which it was told, as the venue spells them."""
+        return self._symbols.keys()
 
     @property
     def refused_symbols(self) -> set[str]:

@@ -64,6 +64,8 @@ class VenueEntry(NamedTuple):
     """What its socket frames contain besides, where another venue's begin alike."""
     read_contracts: Callable[[str], dict[str, Contract]] | None = None
     """What contracts are, by native symbol, of its instruments reply, where it counts in them."""
+    in_contracts: Callable[[str], bool] = lambda native: False
+    """Whether sizes of a native symbol are contracts."""
 
     def tape_decoder(self, book_levels: int, contracts: Mapping[str, Contract]) -> VenueDecoder:
         """Of whatever symbols, publishing so many levels of each book; 0: books are passed over."""
@@ -156,6 +158,7 @@ VENUES: dict[str, VenueEntry] = {
         ('{"arg":{', '{"event":"'),
         parts=okx_rest.parts,
         read_contracts=okx_rest.read_contracts,
+        in_contracts=lambda native: okx.kind(native) not in ("", "SPOT"),
     ),
 }
 

@@ -41,6 +41,8 @@ class SideBySide:
         self._told: dict[tuple[str, int], int] = {}
         """Of which connection a trade is, by symbol and id."""
         self._malformed = 0
+        self.natives: set[str] = set()
+        """Symbols of which its connections told, until ``take_malformed`` was called last."""
 
     def take_malformed(self) -> int:
         """Frames that could not be decoded since the last call."""
@@ -48,6 +50,7 @@ class SideBySide:
         for decoder in self._decoders.values():
             found += decoder.malformed
             decoder.malformed = 0
+            self.natives |= decoder.natives
         return found
 
     def opened(self, number: int, url: str, ns: int, out: list[MarketEvent]) -> None:
@@ -89,6 +92,7 @@ class SideBySide:
             return
         self._heard_ns.pop(number, None)
         self._malformed += decoder.malformed
+        self.natives |= decoder.natives
         if not was_first:
             return
         heir = next(iter(self._decoders.values()), None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +20,8 @@ from engine.feeds.lines import LineChunks
 from engine.feeds.normalised import NormalisedDecoder, symbol_of
 from engine.feeds.registry import VENUES, tells_instruments
 from engine.text import clean
+
+log = logging.getLogger("engine.feeds")
 
 _HEAD_LINES = 64
 _HEAD_BYTES = 16 << 20
@@ -118,6 +122,10 @@ class TextTape:
             why = clean(error.strerror or error)
             raise TapeError(f"cannot read the tape {self._path}: {why}") from None
         self.tally.truncated = self.tally.truncated or chunks.truncated
+        if self._capture:
+            counted = filter(VENUES[self.venue].in_contracts, self.tally.natives - self.contracts.keys())
+            if names := ", ".join(sorted(counted)):
+                _warn(self._path, names)
 
     def _normalised(self, chunks: LineChunks, size: int) -> Iterator[list[MarketEvent]]:
         decoder = NormalisedDecoder(symbol_of(self._path))
@@ -141,6 +149,14 @@ class TextTape:
                     batch = []
         if batch:
             yield batch
+
+
+@cache
+def _warn(path: Path, names: str) -> None:
+    """Once, however often it is played."""
+    log.warning(
+        "%s: sizes of %s are contracts: the capture does not tell what one of them is", path, clean(names, 80)
+    )
 
 
 def _venue_of(rows: list[Row], path: Path) -> str:

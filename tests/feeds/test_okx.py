@@ -303,6 +303,22 @@ def test_contracts_are_read_behind_a_reply_of_a_megabyte(tmp_path: Path, suffix:
     assert [event.size for event in events if isinstance(event, Trade)] == [0.02]
 
 
+@pytest.mark.parametrize("numbered", [False, True])
+def test_a_capture_that_does_not_tell_of_its_contracts_is_told_of(
+    tmp_path: Path, numbered: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, though it is played twice; spot counts in base units whatever is known."""
+    conn = {"conn": 1} if numbered else {}
+    natives = ("BTC-USDT-SWAP", "BTC-USDT", "ETH-USD-261225")
+    rows = [{"t": 2, "ch": "ws", "raw": trade(2, 1, native=native), **conn} for native in natives]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for _ in range(2):
+        assert [event for batch in Tape([path], venue="okx").blocks() for event in batch]
+    (told,) = (one.getMessage() for one in caplog.records)
+    assert "BTC-USDT-SWAP, ETH-USD-261225 are contracts" in told and str(path) in told
+
+
 def test_best_bid_and_offer_bars_and_what_is_no_data() -> None:
     decoder = OkxDecoder(["BTC-USDT"])
     top = (
