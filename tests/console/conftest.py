@@ -39,7 +39,7 @@ def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def _parsed_once() -> Iterator[None]:
     """What one app's stylesheet was parsed to serves the others with the same colours: it is only read."""
     parse = Stylesheet._parse_rules
@@ -56,7 +56,7 @@ def _parsed_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def _tried_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with tried_once(tmp_path_factory.mktemp("tried")):
         yield

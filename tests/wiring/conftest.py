@@ -25,7 +25,7 @@ START_NS = 1_700_000_000 * NS
 CAPTURE = "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz"
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def _tried_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with tried_once(tmp_path_factory.mktemp("tried")):
         yield
