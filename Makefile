@@ -1,5 +1,8 @@
 # Two commands: `make run` opens the desk, `make test` runs the tests. Both set up `.venv` first.
-PYTHON ?= python3
+# The first that the pinned packages have wheels for.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
+PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$one -c '$(SUPPORTED)' 2>/dev/null && echo $$one && break; done)
 PY := .venv/bin/python
 ARGS ?=
 
@@ -50,7 +53,7 @@ lint: .venv
 # what is imported is compiled then.
 .venv: .venv/.complete
 .venv/.complete: requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "tickdesk needs Python 3.11 or newer: set PYTHON=/path/to/python3.11")'
+	@$(or $(PYTHON),false) -c '$(SUPPORTED)' || { echo "make needs Python 3.11 to 3.14: set PYTHON=/path/to/python3.14" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
