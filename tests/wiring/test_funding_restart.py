@@ -60,3 +60,26 @@ def test_what_a_clock_that_was_ahead_paid_for_is_not_paid_again() -> None:
     bench.desk.restore([*journal(), ahead], now_ns, {})
     payments = bench.desk.trading.paper.funding(OPENED_NS + 10 * HOUR, lambda symbol: 100.0)
     assert [payment.ns for payment in payments] == [OPENED_NS + 9 * HOUR]
+
+
+@pytest.mark.parametrize("set_ns", [OPENED_NS + 1800 * NS, OPENED_NS + 30 * HOUR])
+def test_a_clock_that_was_behind_at_the_start_charges_nothing_of_before_the_position(set_ns: int) -> None:
+    bench = Bench(load(overrides=["paper.funding_rate_pct=0.01"], environ={}))
+    behind_ns = OPENED_NS - 20 * 24 * HOUR
+    bench.desk.restore(journal(), behind_ns, {STATE: {"ns": OPENED_NS, "funded": {BTC: OPENED_NS}}})
+    paper = bench.desk.trading.paper
+    assert paper.funding(behind_ns + HOUR // 2, lambda symbol: 100.0) == []
+    assert paper.state()["funded"] == {BTC: OPENED_NS}, "should it end before the clock is set"
+    due = range(OPENED_NS + HOUR, set_ns + 1, 8 * HOUR)
+    assert [payment.ns for payment in paper.funding(set_ns, lambda symbol: 100.0)] == [*due]
+
+
+@pytest.mark.parametrize("hours", [0.5, 4])
+def test_another_interval_keeps_to_its_own_times_of_the_day(hours: float) -> None:
+    # It went on from the other interval's last payment: at 04:00, 12:00 and 20:00.
+    paid = Funding("fd-2", BTC, Decimal("-0.02"), "USD", 0.0001, OPENED_NS + 5 * HOUR)
+    bench = Bench(load(overrides=["paper.funding_rate_pct=0.01"], environ={}))
+    now_ns = paid.ns + round(hours * HOUR)
+    bench.desk.restore([*journal(), paid], now_ns, {STATE: {"ns": paid.ns, "funded": {BTC: paid.ns}}})
+    payments = bench.desk.trading.paper.funding(paid.ns + 17 * HOUR, lambda symbol: 100.0)
+    assert [payment.ns for payment in payments] == [OPENED_NS + 9 * HOUR, OPENED_NS + 17 * HOUR]

@@ -27,14 +27,18 @@ class FundingClock:
         self._newest: dict[str, int] = {}
         """By symbol, held or not: the newest time that was ever settled. A clock that was set back comes to
         it again."""
+        self._later: dict[str, int] = {}
+        """By symbol: settled until then, a time that an earlier run had and this one has not come to."""
         self._free_ns = 0
         """Until then nothing was charged."""
 
     def opened(self, symbol: str, ns: int) -> None:
         """A position began: the times before it are not its own, nor one that another paid for."""
-        self.paid[symbol] = max(self._before(ns), self._newest.get(symbol, 0))
+        self._later.pop(symbol, None)
+        self.paid[symbol] = self._before(max(ns, self._newest.get(symbol, 0)))
 
     def closed(self, symbol: str) -> None:
+        self._later.pop(symbol, None)
         self.paid.pop(symbol, None)
 
     def restore(self, paid: Mapping[str, int], now_ns: int, newest: Mapping[str, int]) -> None:
@@ -42,13 +46,16 @@ class FundingClock:
         ahead opened is held since now. ``newest``: the last payment of any symbol, held or not."""
         self._newest = dict(newest)
         self.paid = {
-            symbol: max(self._before(min(ns or now_ns, now_ns)), newest.get(symbol, 0))
+            symbol: self._before(max(min(ns or now_ns, now_ns), newest.get(symbol, 0)))
             for symbol, ns in paid.items()
         }
+        self._later = {symbol: ns for symbol, ns in paid.items() if ns > now_ns}
 
     def settled(self) -> dict[str, int]:
         """``paid`` for the next run, which may charge what this one does not."""
-        return {symbol: max(ns, self._free_ns) for symbol, ns in self.paid.items()}
+        return {
+            symbol: max(ns, self._free_ns, self._later.get(symbol, 0)) for symbol, ns in self.paid.items()
+        }
 
     def missing(self, symbol: str, now_ns: int) -> int:
         """How many times have passed unsettled."""
@@ -69,6 +76,9 @@ class FundingClock:
             instrument = self._instruments.get(symbol)
             if not quantity or instrument is None:
                 continue
+            if self._later.get(symbol, now_ns) < now_ns:
+                # Set at once, this clock was behind; else the times until then are settled by now.
+                self.paid[symbol] = self._before(max(self.paid.get(symbol, 0), self._later.pop(symbol)))
             times = range(
                 self.paid.setdefault(symbol, self._before(now_ns)) + self._interval_ns,
                 now_ns + 1,
