@@ -9,6 +9,7 @@ https://distributed.dask.org/en/stable/client.html
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import queue
@@ -138,7 +139,7 @@ def _asking() -> Iterator[None]:
     """A line that is cut, and what is canceled by that, in our words."""
     try:
         yield
-    except (OSError, TimeoutError, asyncio.CancelledError):
+    except (OSError, TimeoutError, asyncio.CancelledError, concurrent.futures.CancelledError):
         raise StoreError(_GONE) from None
 
 

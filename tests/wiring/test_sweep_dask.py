@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from distributed import LocalCluster
+from distributed import Future, LocalCluster
+from distributed.client import FutureCancelledError
 
 from engine.config import Config, changed
 from engine.errors import ConfigError, StoreError
@@ -92,6 +93,21 @@ def test_a_scheduler_that_goes_away_is_one_line(tmp_path: Path, capfd: pytest.Ca
         threading.Timer(1.0, lambda: (ends.append("ends"), gone.close())).start()
         sweep(_SPEC, log, cluster)
     assert ends and log.runs == {} and "Traceback" not in capfd.readouterr().err
+
+
+def test_so_is_one_that_goes_while_a_result_is_on_its_way(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(self: Future, timeout: float | None = None) -> bytes:
+        raise FutureCancelledError(self.key, "scheduler-connection-lost")
+
+    monkeypatch.setattr(Future, "result", lost)
+    with (
+        RunLog(tmp_path, _SPEC) as log,
+        Cluster(_setup(), address, print) as cluster,
+        pytest.raises(StoreError, match="scheduler went away"),
+    ):
+        sweep(_SPEC, log, cluster)
 
 
 @pytest.mark.parametrize(
