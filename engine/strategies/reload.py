@@ -60,13 +60,17 @@ class Users:
         known, told = self._files, []
         self._files = {}
         read = read_folder(self._folder, known, self._taken)
-        same = {kind.name for source in read if known.get(source.origin) is source for kind in source.kinds}
+        kept: set[str] = set()
+        for source in read:
+            old = known.get(source.origin)
+            if old is not None and (old is source or source.error):
+                kept |= _names(old)
         for source in read:
             old = known.get(source.origin)
             if old is source:
                 entries |= {kind.name: before[kind.name] for kind in source.kinds}
             else:
-                told.append(self._take(source, before, entries, same))
+                told.append(self._take(source, before, entries, kept - _names(old) if old else kept))
                 if source.error and old is not None and old.kinds and not _names(old) & entries.keys():
                     # The version before goes on; at the next reload the file counts as changed again.
                     entries |= {kind.name: before[kind.name] for kind in old.kinds}
@@ -85,13 +89,13 @@ class Users:
         return told
 
     def _take(
-        self, source: Source, before: Mapping[str, Entry], entries: dict[str, Entry], same: set[str]
+        self, source: Source, before: Mapping[str, Entry], entries: dict[str, Entry], kept: set[str]
     ) -> str:
         """Make the entries of a source, all of them or none; one line of what came of it."""
         made: dict[str, Entry] = {}
         if not source.error:
             try:
-                clash = _names(source) & (entries.keys() | same)
+                clash = _names(source) & (entries.keys() | kept)
                 if clash:
                     raise ConfigError(f"the name {min(clash)} is taken; choose another")
                 for kind in source.kinds:

@@ -330,6 +330,16 @@ def test_a_failed_reload_keeps_the_old_version_running(write: Write, folder: Pat
     assert strategies.reload().text == "nothing changed", "the version before is back in the file"
 
 
+def test_another_file_of_its_name_does_not_take_the_place_of_a_broken_one(write: Write, folder: Path) -> None:
+    write("b.py", name="same")
+    strategies = StrategySet({}, folder)
+    write("a.py", name="same", level=-0.5)
+    write("b.py", text="def (")
+    assert "b: the version before goes on" in strategies.reload().text
+    assert [s.score for s in hear(strategies, feature_row())] == [0.5]
+    assert "the name same is taken" in of_file(strategies, "a").error
+
+
 def test_files_come_and_go(write: Write, folder: Path) -> None:
     strategies = StrategySet({}, folder)
     write()
