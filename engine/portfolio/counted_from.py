@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, DecimalException
 from typing import Any
 
@@ -51,9 +51,24 @@ class CountedFrom:
         return equity + float(self._cash - Decimal(then.cash))
 
 
-def counted_from(setting: Any, now_ns: int, cash: Decimal, currency: str) -> CountedFrom:
-    """``setting``: as it was kept; None: nothing was. Raises ValueError where it is none."""
+def counted_from(
+    setting: Any,
+    now_ns: int,
+    cash: Decimal,
+    currency: str,
+    *,
+    next_ns: Callable[[int], int | None] = lambda ns: ns,
+) -> CountedFrom:
+    """``setting``: as it was kept; None: nothing was. Raises ValueError where it is none.
+
+    What is to begin later was kept by a clock that was ahead, and is since now; unless there is equity of the
+    time between: then this one is behind. ``next_ns``: of the oldest point of equity from a time on.
+    """
     known = msgspec.convert(setting or [], list[Counted])
+    if known and known[-1].since_ns > now_ns:
+        found = next_ns(now_ns)
+        if found is None or found >= known[-1].since_ns:
+            known = [msgspec.structs.replace(one, since_ns=min(one.since_ns, now_ns)) for one in known]
     try:
         finite = all(Decimal(one.cash).is_finite() for one in known)
     except DecimalException:

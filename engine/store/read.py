@@ -277,9 +277,12 @@ class Reader:
         """0: there is none."""
         return int(self._rows("SELECT COALESCE(MAX(rowid), 0) FROM equity")[0][0])
 
-    def first_equity(self) -> EquityPoint | None:
-        """The oldest point that is kept; None: there is none."""
-        rows = self._rows(f"SELECT {_EQUITY} FROM equity ORDER BY ns LIMIT 1")  # noqa: S608
+    def first_equity(self, since_ns: int = 0) -> EquityPoint | None:
+        """The oldest point that is kept, from then on; None: there is none."""
+        rows = self._rows(
+            f"SELECT {_EQUITY} FROM equity WHERE ns >= ? ORDER BY ns LIMIT 1",  # noqa: S608
+            since_ns,
+        )
         return EquityPoint(*rows[0]) if rows else None
 
     def equity_closes(self, until_ns: int) -> list[EquityPoint]:

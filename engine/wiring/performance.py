@@ -69,7 +69,7 @@ class LivePerformance:
             if now_ns <= 0:
                 return None
             if self._track is None:
-                counted = self._counted = self._count_from()
+                counted = self._counted = await asyncio.to_thread(self._count_from)
                 self._track = await asyncio.to_thread(self._begin, now_ns, counted)
                 self._keep(COUNTED, msgspec.to_builtins(counted.known))
             track, get = self._track, self._desk.signals.aggregator.get
@@ -152,10 +152,18 @@ class LivePerformance:
         ledger = self._desk.trading.ledger
         now = self._started_ns, ledger.starting_cash, ledger.currency
         try:
-            return counted_from(self._settings().get(COUNTED), *now)
+            return counted_from(self._settings().get(COUNTED), *now, next_ns=self._next_equity_ns)
         except ValueError as error:
             log.warning("setting %s is not taken up: %s", COUNTED, error)
             return CountedFrom((), *now)
+
+    def _next_equity_ns(self, ns: int) -> int | None:
+        try:
+            found = self._opened().first_equity(ns)
+        except StoreError as error:
+            self._failed(error)
+            return ns
+        return None if found is None else found.ns
 
     def _today(self, points: Sequence[EquityPoint]) -> list[tuple[int, float]]:
         """Counted from the present cash."""

@@ -12,6 +12,7 @@ import pytest
 from engine.api.trading_protocol import Performance
 from engine.config import Config, load
 from engine.events import NS
+from engine.portfolio.counted_from import COUNTED
 from engine.portfolio.curve import DAY_NS
 from engine.store.read import DATABASE
 from engine.store.rows import EquityPoint
@@ -222,4 +223,37 @@ async def test_what_a_clock_that_was_ahead_has_dated_later_holds_the_curve_up_no
         assert (found.since_ns, curve.ns[-1]) == (START_NS, desk.now_ns), "it goes on"
         assert min(curve.equity) == 100_000, "nor is what it dated later of now when the time comes"
         assert found.rows[0].max_drawdown_pct == pytest.approx(0.001, rel=1e-3)
+    assert desk.store.close()
+
+
+@pytest.mark.parametrize("currency", ["USD", "EUR"])
+async def test_cash_that_was_changed_under_a_clock_that_was_ahead_is_since_that_is_right(
+    path: Path, currency: str
+) -> None:
+    hour_ns = 3600 * NS
+    desk = Desk(path, load(environ={}))
+    await _after_a_minute(desk, "99999")
+    overrides = ["account.starting_cash=200000", f"account.currency={currency}"]
+    config = load(environ={}, overrides=[*overrides, f'account.pegged=["{currency}"]'])
+    for ahead_h in (6, 1, 2, 7):
+        desk.now_ns = START_NS + ahead_h * hour_ns
+        desk = desk.restarted(path, config)
+        await desk.performance.update()
+        found = await _after_a_minute(desk, "200000")
+        assert found.since_ns < desk.now_ns
+        assert set(desk.performance.equity(1000).equity) <= {200_000.0, 199_999.0}
+        assert found.rows[0].max_drawdown_pct == pytest.approx(0, abs=0.001)
+    assert desk.store.close()
+
+
+async def test_what_was_changed_after_the_time_of_a_clock_that_is_behind_stays_so(path: Path) -> None:
+    desk = Desk(path, load(environ={}))
+    await _after_a_minute(desk, "99999")
+    config = load(environ={}, overrides=["account.starting_cash=200000"])
+    for hours in (6, -24):
+        desk.now_ns = START_NS + hours * 3600 * NS
+        desk = desk.restarted(path, config)
+        await desk.performance.update()
+        since = [one["since_ns"] for one in desk.store.settings()[COUNTED]]
+        assert since == [0, START_NS + 6 * 3600 * NS]
     assert desk.store.close()
