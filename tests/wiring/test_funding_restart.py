@@ -83,3 +83,15 @@ def test_another_interval_keeps_to_its_own_times_of_the_day(hours: float) -> Non
     bench.desk.restore([*journal(), paid], now_ns, {STATE: {"ns": paid.ns, "funded": {BTC: paid.ns}}})
     payments = bench.desk.trading.paper.funding(paid.ns + 17 * HOUR, lambda symbol: 100.0)
     assert [payment.ns for payment in payments] == [OPENED_NS + 9 * HOUR, OPENED_NS + 17 * HOUR]
+
+
+def test_a_rate_that_is_set_with_another_interval_charges_nothing_of_the_time_without_one() -> None:
+    free = Bench(load(overrides=["paper.funding_rate_pct=0"], environ={}))
+    until_ns = OPENED_NS + 6 * HOUR
+    free.desk.restore(journal(), OPENED_NS, {})
+    assert free.desk.trading.paper.funding(until_ns, lambda symbol: 100.0) == []
+    kept = free.desk.trading.paper.state()
+    bench = Bench(load(overrides=["paper.funding_rate_pct=0.01", "paper.funding_interval_h=4"], environ={}))
+    bench.desk.restore(journal(), until_ns, {STATE: kept})
+    payments = bench.desk.trading.paper.funding(OPENED_NS + 9 * HOUR, lambda symbol: 100.0)
+    assert [payment.ns for payment in payments] == [OPENED_NS + 9 * HOUR]

@@ -70,7 +70,7 @@ class FundingClock:
         """
         payments: list[Funding] = []
         if not self.costs:
-            self._free_ns = self._before(now_ns)
+            self._free_ns = now_ns
             return payments
         for symbol, quantity in positions.items():
             instrument = self._instruments.get(symbol)
