@@ -105,8 +105,9 @@ _OWN_FIELDS = frozenset({"primary", "secondary", "accent", "warning", "error", "
 
 
 def in_sixteen(theme: Theme, base: str) -> Theme:
-    """``theme`` for a terminal of sixteen colours: those of ``base``, one of ours."""
-    inks, styles = _CHOSEN[base]
+    """``theme`` for a terminal of sixteen colours: those of ``base``, one of ours, else of our
+    dark or light one."""
+    inks, styles = _CHOSEN.get(base) or _CHOSEN[DARK.name if theme.dark else LIGHT.name]
     new = copy(theme)
     new.variables = dict(theme.variables)
     for key, number in inks.items():

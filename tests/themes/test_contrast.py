@@ -108,6 +108,11 @@ class TestEveryTheme:
             marked = small.variables.get(f"style-{line}", "none") != "none"
             assert marked or colour_of(small, line) != colour_of(small, "surface")
 
+    def test_a_theme_that_has_no_sixteen_of_its_own_wears_those_of_its_kind(self, theme: Theme) -> None:
+        small = sixteen.in_sixteen(theme, "one-more")
+        kin = sixteen.in_sixteen(theme, "tickdesk-dark" if theme.dark else "tickdesk-light")
+        assert small.variables == kin.variables and small.background == kin.background
+
     def test_256_colours_are_enough(self, theme: Theme) -> None:
         small, lines = eight_bit.in_eight_bit(theme), {}
         for ink, surface in itertools.product(INKS, SURFACES):
