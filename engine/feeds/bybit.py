@@ -229,13 +229,17 @@ class BybitDecoder(VenueDecoder):
             self.malform(text, "unknown kind of frame", recv_ns, out)
 
     def _refused(self, told: _Any, recv_ns: int, out: list[MarketEvent]) -> None:
-        """Its symbol is left out, and what else was in the frame asked for again; where it is not named, the
-        frame's topics one by one."""
+        """Its symbol is left out, and what else was in the frame asked for again; where it is not named, or
+        nothing is wrong with it, the frame's topics one by one."""
         why = clean(told.ret_msg or told.retMsg, 100)
         topics = self._asked.pop(told.req_id, ())
-        if told.op == "unsubscribe" or "already subscribed" in why.lower():
+        subscribed = "already subscribed" in why.lower()
+        if told.op == "unsubscribe" or (subscribed and len(topics) <= 1):
             self.skipped += 1  # as was wanted
             self.acks += 1
+            return
+        if subscribed:  # one of them: the others may not be
+            self._ask([[one] for one in topics])
             return
         native = next((word for word in _WORD.findall(why) if word in self._symbols), "")
         if not native and len(topics) == 1:

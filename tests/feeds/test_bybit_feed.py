@@ -8,6 +8,7 @@ import time
 import pytest
 
 from engine.events import BookStatus, Depth
+from engine.feeds.bybit import BybitDecoder
 from engine.feeds.bybit_rest import Bybit
 from tests.feeds.conftest import listening
 from tests.feeds.small_venue import Line, SmallVenue
@@ -90,6 +91,21 @@ async def test_a_delisted_symbol_costs_the_others_nothing(
         await feed.until(lambda: bool(feed.trades) and "OLDUSDT" in feed.feed.stats.detail)
     kinds = ("publicTrade", "orderbook.1", "orderbook.50")
     assert subscribed == {f"{kind}.{one}USDT" for kind in kinds for one in "ABC"}
+
+
+def test_what_is_subscribed_already_keeps_no_other_topic_of_its_frame_out() -> None:
+    topics = ["publicTrade.AUSDT", "publicTrade.BUSDT", "publicTrade.CUSDT"]
+    decoder = BybitDecoder(["AUSDT", "BUSDT", "CUSDT"], asked={"1": topics})
+    why = "error:already subscribed,topic:publicTrade.AUSDT"
+    told = {"success": False, "ret_msg": why, "conn_id": "a", "op": "subscribe"}
+    decoder.decode(json.dumps(told | {"req_id": "1"}), 1, [])
+    frames = [json.loads(one) for one in decoder.outbox]
+    assert [one["args"] for one in frames] == [[topic] for topic in topics] and decoder.acks == -2
+    decoder.outbox.clear()
+    decoder.decode(json.dumps(told | {"req_id": frames[0]["req_id"]}), 1, [])
+    for one in frames[1:]:
+        decoder.decode(json.dumps({"success": True, "op": "subscribe", "req_id": one["req_id"]}), 1, [])
+    assert not decoder.outbox and not decoder.refused and decoder.acks == 1
 
 
 async def test_what_rest_does_not_reach_is_a_gap() -> None:
