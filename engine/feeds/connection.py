@@ -337,7 +337,7 @@ def _as_good(new: Session, old: Session, *, late: bool = False) -> bool:
     """``new`` brings all that ``old`` does; ``late``: nothing has come by either is as good."""
     quiet = late and (old.live_s is None or old.live_s[1] <= new.opened_s)
     books, lacking = new.decoder.books.symbols, old.decoder.books.symbols - new.decoder.books.symbols
-    # A delisted one still stands in the old connection, and comes by no other..
+    # A delisted one still stands in the old connection, and comes by no other.
     covers = not lacking or (len(books) > 0 and lacking <= new.decoder.refused_symbols)
     return new.subscribed and covers and (new.live_s is not None or quiet)
 

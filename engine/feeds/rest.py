@@ -21,6 +21,7 @@ _MAX_BODY = 64 << 20
 _ASK_LATER = frozenset({408, 418, 425, 429})
 _TOO_MANY = frozenset({418, 429})
 _KEYS = frozenset({401, 403})
+_SHUT_OUT = frozenset({401, 403, 451})
 _MAX_WAIT_S = 3 * 86_400.0
 """The longest ban of any venue:
 https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits"""
@@ -28,6 +29,10 @@ https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits"""
 
 class RefusedError(FeedError):
     """The venue answered, and refused the request (HTTP 4xx)."""
+
+
+class ShutOutError(RefusedError):
+    """Whatever it was about: we may not ask (HTTP 401, 403, 451)."""
 
 
 class SaidNoError(RefusedError, ValueError):
@@ -138,7 +143,7 @@ class Rest:
                 self._pace.pause(wait_s)
             kind = BusyError if response.status in _TOO_MANY else UnreachableError
             return kind(detail, wait_s)
-        return RefusedError(detail)
+        return ShutOutError(detail) if response.status in _SHUT_OUT else RefusedError(detail)
 
     async def close(self) -> None:
         if self._session is not None:

@@ -12,7 +12,7 @@ from engine.feeds.backoff import Backoff
 from engine.feeds.base import UnreachableError
 from engine.feeds.decoder import VenueDecoder
 from engine.feeds.pace import Pace
-from engine.feeds.rest import RefusedError, Rest
+from engine.feeds.rest import RefusedError, Rest, ShutOutError
 from engine.feeds.venue import Venue
 from engine.text import clean
 
@@ -88,7 +88,7 @@ class Snapshots:
             at_least_s = error.retry_after_s if isinstance(error, UnreachableError) else 0.0
             wait_s = self._waits[native].next(at_least_s)
             troubles[native] = f"{clean(native, 40)} book: {clean(error, 120)}"
-            if isinstance(error, RefusedError):  # delisted, it may be
+            if isinstance(error, RefusedError) and not isinstance(error, ShutOutError):  # delisted, it may be
                 self._decoder.refused.add(native)
             self._due_s[native] = asyncio.get_running_loop().time() + wait_s
             return

@@ -16,7 +16,7 @@ from engine.feeds.binance import Binance
 from engine.feeds.connection import SocketFeed
 from engine.feeds.joined import JoinedFeed
 from engine.feeds.registry import open_feed
-from engine.feeds.rest import RefusedError
+from engine.feeds.rest import RefusedError, ShutOutError
 from engine.feeds.transport import HandshakeError, Transport, TransportError
 from tests.feeds.bare_feed import EPOCH_NS, Bench, never, now_ns, refuse, virtually
 
@@ -73,16 +73,20 @@ def test_many_books_have_the_time_that_rest_takes_for_them(gap_s: float, per_s: 
     virtually(test)
 
 
-@pytest.mark.parametrize("all_of_them", [False, True])
-def test_a_delisted_symbol_keeps_no_connection(all_of_them: bool) -> None:
-    """Its book stands in the old one for ever; but where REST refuses every book, something else is wrong."""
+@pytest.mark.parametrize(
+    ("all_of_them", "refusal"), [(False, RefusedError), (True, RefusedError), (False, ShutOutError)]
+)
+def test_a_delisted_symbol_keeps_no_connection(all_of_them: bool, refusal: type[RefusedError]) -> None:
+    """Its book stands in the old one for ever; but where REST refuses every book, or us, something else is
+    wrong."""
+    takes_over = not all_of_them and refusal is RefusedError
 
     async def test() -> None:
         bench = Bench("A", "B", lifetime_s=LIFE_S, silence_s=60.0)
         bench.venue.book_request = _book_by_rest  # type: ignore[method-assign]
 
         async def refuse_it(request: Request) -> bytes:
-            raise RefusedError(f"{request.path}: HTTP 400")
+            raise refusal(f"{request.path}: HTTP 4xx")
 
         async with bench.running():
             first = await bench.line(1, "ack", "book A", "book B")
@@ -91,7 +95,7 @@ def test_a_delisted_symbol_keeps_no_connection(all_of_them: bool) -> None:
             second = await bench.line(2, "ack", "want B", "want A" if all_of_them else "book A", "trade A 1")
             first.tell("trade A 1")
             await asyncio.sleep(0.5)
-            assert (bench.feed.stats.handovers, first.closed) == (not all_of_them, not all_of_them)
+            assert (bench.feed.stats.handovers, first.closed) == (takes_over, takes_over)
             assert not second.closed
 
     virtually(test)

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from engine.feeds.base import Request, UnreachableError
-from engine.feeds.rest import RefusedError, Rest, retry_after_s
+from engine.feeds.rest import RefusedError, Rest, ShutOutError, retry_after_s
 
 
 @contextlib.asynccontextmanager
@@ -56,8 +56,11 @@ async def test_no_proxy_is_asked_for_what_is_of_this_machine(monkeypatch: pytest
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 414])
 async def test_a_refusal_is_told_apart(status: int) -> None:
     async with served(status, "no\x1b[31m\nsuch pair") as (rest, _):
-        with pytest.raises(RefusedError, match=rf"^kraken answered HTTP {status}: no\[31m such pair$"):
+        with pytest.raises(
+            RefusedError, match=rf"^kraken answered HTTP {status}: no\[31m such pair$"
+        ) as told:
             await rest.get(Request("/"))
+        assert isinstance(told.value, ShutOutError) == (status in (401, 403)), "of us, or of the pair"
 
 
 @pytest.mark.parametrize("status", [408, 418, 429, 500, 503])
