@@ -93,7 +93,8 @@ class TickTape:
 class FrameTape:
     """Frames of one venue to captures; used on the recorder's thread alone, but for ``size``.
 
-    Each file can be read without the one before it: it begins with what the venue told of its instruments.
+    Each file can be read without the one before it: it begins with what the venue told of its instruments,
+    and with the connections that are open.
     """
 
     def __init__(self, files: Files, venue: str) -> None:
@@ -101,6 +102,7 @@ class FrameTape:
         self._venue = venue
         self._told: dict[str, Frame] = {}
         """The newest of these replies, by address."""
+        self._open: dict[int, Frame] = {}
         self._writer: FrameWriter | None = None
         self._before = 0
 
@@ -117,11 +119,15 @@ class FrameTape:
             self.close()
         if self._writer is None:
             self._writer = FrameWriter(self._files.next(now_ns))
-            if self._told:
-                self._writer.write([told._replace(t=frames[0].t) for told in self._told.values()])
+            if head := [*self._told.values(), *self._open.values()]:
+                self._writer.write([frame._replace(t=frames[0].t) for frame in head])
         for frame in frames:
             if tells_instruments(self._venue, frame):
                 self._told[frame.url] = frame
+            elif frame.ch == "open":
+                self._open[frame.conn] = frame
+            elif frame.ch == "close":
+                self._open.pop(frame.conn, None)
         self._writer.write(frames)
 
     def close(self) -> None:

@@ -184,6 +184,35 @@ def test_each_file_of_frames_begins_with_the_instruments(tmp_path: Path) -> None
     ]
 
 
+def test_each_file_of_frames_begins_with_the_connections_that_are_open(tmp_path: Path) -> None:
+    """Alone, the second day's cut was no gap: the connection of bars might have brought the trades."""
+    files = TapeFolder(tmp_path, "frames-okx", ".jsonl.gz", most_bytes=10**9)
+    tape, next_day = FrameTape(files, "okx"), START_NS + 86_400 * NS
+    public, business = "wss://ws.okx.com:8443/ws/v5/public", "wss://ws.okx.com:8443/ws/v5/business"
+    begun = [
+        Frame(START_NS, "open", url, None, number) for number, url in enumerate((public, business, public))
+    ]
+    tape.write([*begun, Frame(START_NS, "close", public, None, 0)])
+
+    def trade(trade_id: int, number: int) -> Frame:
+        data = (
+            f'[{{"instId":"A-B","tradeId":"{trade_id}","px":"1","sz":"1","side":"buy","ts":"1","count":"1"}}]'
+        )
+        raw = f'{{"arg":{{"channel":"trades","instId":"A-B"}},"data":{data}}}'
+        return Frame(next_day, "ws", "", raw, number)
+
+    cut = [Frame(next_day, "close", public, None, 2), Frame(next_day, "open", public, None, 3)]
+    tape.write([trade(5, 2), Frame(next_day, "ws", "", "pong", 1), *cut, trade(9, 3)])
+    tape.close()
+    _, second = sorted(tmp_path.iterdir())
+    assert [(row["ch"], row["url"], row["conn"]) for row in lines(second)[:2]] == [
+        ("open", business, 1),
+        ("open", public, 2),
+    ]
+    events = [event for batch in Tape([second]).blocks() if isinstance(batch, list) for event in batch]
+    assert [event.trade_id if isinstance(event, Trade) else "gap" for event in events] == [5, "gap", 9]
+
+
 class FakeTransport:
     pongs = 3
 
