@@ -23,6 +23,8 @@ _T = TypeVar("_T")
 _BY_WHOM = (18, 19, 20, 21)
 """OpenSSL's codes of a signature that is nobody's we know; others are of time and name."""
 
+_NO_ANSWER = "NO_ANSWER"
+"""A gateway's word that the engine did not answer it: what was asked may be done."""
 RISK_S = 3.0
 """A person who halts must soon know whether it was heard."""
 
@@ -81,7 +83,10 @@ class Requests:
             ) as answer:
                 content = await answer.read()
                 if answer.status >= 400:
-                    raise LinkError(msgspec.json.decode(content, type=ErrorReply).error)
+                    refusal = msgspec.json.decode(content, type=ErrorReply)
+                    if refusal.code == _NO_ANSWER:
+                        raise NoAnswerError(refusal.error.partition(":")[0])
+                    raise LinkError(refusal.error)
                 return nan_json.decode(content, reply)
         except TimeoutError:
             raise NoAnswerError(f"the engine did not answer within {timeout_s:.0f} s") from None
