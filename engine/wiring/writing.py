@@ -112,6 +112,13 @@ class Writing:
         time, or the disk failed meanwhile: a commit whose fsync failed may be there after a restart."""
         if self.settled:
             return
+        if self.failure is None:
+            await self._written()
+        if self.failure is not None:
+            raise OutcomeUnknownError(self._stands_still())
+
+    async def _written(self) -> None:
+        """Everything committed so far is durable, or nothing will be any more."""
         written = asyncio.Event()
         self._waiters.append((self._committed, written))
         try:
@@ -121,8 +128,6 @@ class Writing:
             raise OutcomeUnknownError(
                 f"it is not on disk after {DURABLE_S:.1f} s: it may not outlive the engine"
             ) from None
-        if self.failure is not None:
-            raise OutcomeUnknownError(self._stands_still())
 
     def refuse_when_failed(self) -> None:
         """Raises StoreError once nothing can be written any more."""

@@ -53,6 +53,9 @@ async def test_whoever_waited_for_a_disk_that_did_not_answer_hears_that_nobody_k
     with pytest.raises(OutcomeUnknownError, match="disk I/O error" if fails else "not on disk"):
         await writing.durable()
     if fails:
+        async with asyncio.timeout(10):
+            with pytest.raises(OutcomeUnknownError, match="disk I/O error"):
+                await writing.durable()  # nobody waits again for what has failed
         with pytest.raises(StoreError) as refused:
             writing.refuse_when_failed()
         assert not isinstance(refused.value, OutcomeUnknownError), "of what comes later it is known"
