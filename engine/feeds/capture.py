@@ -18,7 +18,7 @@ from engine.feeds.base import BOOK_LEVELS
 from engine.feeds.contract import Contract
 from engine.feeds.decoder import VenueDecoder
 from engine.feeds.registry import VENUES, ids_rise
-from engine.feeds.side_by_side import SideBySide
+from engine.feeds.side_by_side import Places
 from engine.feeds.timestamps import MAX_NS
 from engine.feeds.venue import Scanner
 from engine.text import clean
@@ -115,7 +115,7 @@ class Capture:
             yield batch
 
     def _connections(self, chunks: Iterable[bytes], size: int) -> Iterator[list[MarketEvent]]:
-        connections = SideBySide(self._decoder, ids_rise=ids_rise(self._venue))
+        connections = Places(self._decoder, ids_rise=ids_rise(self._venue))
         batch: list[MarketEvent] = []
         for chunk in chunks:
             for row in self._rows(chunk):

@@ -140,3 +140,46 @@ class SideBySide:
         if len(self._told) > _TOLD:
             del self._told[next(iter(self._told))]
         return of == number
+
+
+class Places:
+    """As ``SideBySide``, of connections to several places: each brings what no other does, so they do not
+    replace each other."""
+
+    def __init__(self, new: Callable[[], VenueDecoder], *, ids_rise: bool = False) -> None:
+        self._new = new
+        self._ids_rise = ids_rise
+        self._places: dict[str, SideBySide] = {}
+        self._of: dict[int, str] = {}
+        """Where the connections that are open lead to; "" where that was told before the capture began."""
+
+    @property
+    def natives(self) -> set[str]:
+        return set().union(*(place.natives for place in self._places.values()))
+
+    def take_malformed(self) -> int:
+        return sum(place.take_malformed() for place in self._places.values())
+
+    def opened(self, number: int, url: str, ns: int, out: list[MarketEvent]) -> None:
+        # It may replace one of those that lead nobody knows where.
+        place = "" if "" in self._of.values() else url
+        if self._of.get(number, place) != place:  # a crash left no word of its end
+            self.ended(number, ns, out)
+        self._of[number] = place
+        self._at(place).opened(number, url, ns, out)
+
+    def frame(self, number: int, raw: str, ns: int, out: list[MarketEvent]) -> None:
+        self._at(self._of.setdefault(number, "")).frame(number, raw, ns, out)
+
+    def snapshot(self, native: str, body: bytes, ns: int, out: list[MarketEvent]) -> None:
+        for place in self._places.values():
+            place.snapshot(native, body, ns, out)
+
+    def ended(self, number: int, ns: int, out: list[MarketEvent]) -> None:
+        self._at(self._of.pop(number, "")).ended(number, ns, out)
+
+    def _at(self, place: str) -> SideBySide:
+        found = self._places.get(place)
+        if found is None:
+            found = self._places[place] = SideBySide(self._new, ids_rise=self._ids_rise)
+        return found

@@ -109,3 +109,31 @@ def test_where_ids_are_no_row_a_cut_is_a_gap_unless_another_connection_covered_i
     assert not of(Gap, played(begin + over, tmp_path / "b.jsonl"))
     bars = [row(4, "close", 2, business), row(5, "open", 3, business), row(6, "ws", 1, trade_id=6)]
     assert not of(Gap, played(begin + bars, tmp_path / "c.jsonl"))
+
+
+@pytest.mark.parametrize("bars_first", [False, True])
+def test_connections_to_different_places_do_not_replace_each_other(bars_first: bool, tmp_path: Path) -> None:
+    """OKX's bars come from a place of their own: they were left out, or quotes and books were."""
+    public, business = "wss://ws.okx.com:8443/ws/v5/public", "wss://ws.okx.com:8443/ws/v5/business"
+
+    def row(second: int, conn: int, channel: str, data: Any) -> Row:
+        raw = json.dumps(
+            {"arg": {"channel": channel, "instId": "BTC-USDT"}, "data": [data]}, separators=(",", ":")
+        )
+        return {"t": (1_700_000_000 + second) * 10**9, "ch": "ws", "conn": conn, "raw": raw}
+
+    def begun(conn: int, url: str) -> Row:
+        return {"t": 1_700_000_000 * 10**9, "ch": "open", "conn": conn, "raw": None, "url": url}
+
+    def told(second: int, trade_id: int) -> list[Row]:
+        ms = str((1_700_000_000 + second) * 1000)
+        one = {"instId": "BTC-USDT", "tradeId": str(trade_id), "px": "100", "sz": "1", "side": "buy"}
+        top = {"asks": [["101", "1"]], "bids": [["100", "1"]], "ts": ms}
+        return [row(second, 1, "trades", one | {"ts": ms, "count": "1"}), row(second, 1, "bbo-tbt", top)]
+
+    bar = ["1699999980000", "100", "100", "100", "100", "1", "1", "1", "0"]
+    bars = [row(second, 2, "candle1m", bar) for second in range(1, 16)]
+    order = [*bars[:1], *told(1, 5), *bars[1:]] if bars_first else [*told(1, 5), *bars]
+    rows = [begun(2, business), begun(1, public), *order, *told(16, 6)]
+    kinds = [type(event).__name__ for event in played(rows, tmp_path / "a.jsonl")]
+    assert {kind: kinds.count(kind) for kind in kinds} == {"Trade": 2, "Quote": 2, "Candle": 15}
