@@ -71,7 +71,10 @@ class ExportingApp(CommandingApp):
             self._exports = before
 
     def action_save_screen(self) -> None:
-        self._save([Export(SCREENSHOT, ".svg", self.export_screenshot(title="tickdesk"))])
+        picture = self.export_screenshot(title="tickdesk")
+        # Else librsvg and what rests on it trim the blanks that columns begin with.
+        picture = picture.replace("<svg ", '<svg xml:space="preserve" ', 1)
+        self._save([Export(SCREENSHOT, ".svg", picture)])
 
     def _save(self, files: Sequence[Export]) -> None:
         if self._exports is None:

@@ -68,7 +68,7 @@ async def test_dialogs_are_searched_copied_and_exported(tmp_path: Path) -> None:
     assert {"feeds", "symbols", "set-aside", "screen", "explain", "balances", "ticks", "models"} <= names
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in tmp_path.iterdir())
     picture = next(path for path in tmp_path.iterdir() if path.suffix == ".svg").read_text()
-    assert picture.startswith("<svg") and "Feeds" in picture
+    assert picture.startswith('<svg xml:space="preserve" ') and "Feeds" in picture
 
 
 async def test_what_is_too_long_to_copy_goes_to_a_file(tmp_path: Path) -> None:
