@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import processor
+from engine import logs, processor
 from widgets import symbol_names
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +34,18 @@ def data_dir() -> Path:
 def _no_names_of_others() -> None:
     """How long a symbol's name is depends on all that a process has seen."""
     symbol_names.forget()
+
+
+@pytest.fixture(autouse=True)
+def _no_left_over_logging() -> Iterator[None]:
+    """An engine that ran in this process leaves its log handlers, and its level, to the process's end."""
+    root, ours = logging.getLogger(), logging.getLogger(logs.ROOT)
+    before, level = list(root.handlers), ours.level
+    yield
+    ours.setLevel(level)
+    for handler in [one for one in root.handlers if one not in before]:
+        root.removeHandler(handler)
+        handler.close()
 
 
 @pytest.fixture
