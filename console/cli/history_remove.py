@@ -1,4 +1,4 @@
-"""``tickdesk history remove SYMBOL… [--bars S] [--from T] [--to T]``: bars that are no longer wanted."""
+"""``tickdesk history remove SYMBOL… [--bars S] [--since T] [--until T]``: bars that are no longer wanted."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.what == "import":
         return _import(arguments)
     if arguments.what != "cut" and (arguments.start or arguments.end or arguments.symbols):
-        raise ConfigError(f"tape {arguments.what} takes no --from, --to or --symbols: cut the tape first")
+        raise ConfigError(f"tape {arguments.what} takes no --since, --until or --symbols: cut the tape first")
     if arguments.what == "info":
         return _info(arguments)
     if arguments.what == "span":
