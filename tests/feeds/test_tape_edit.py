@@ -143,7 +143,7 @@ def test_what_cannot_be_done_is_one_clear_line(tmp_path: Path, capsys: pytest.Ca
         (["cut", str(path), "--from", "yesterday", "-o", str(tmp_path / "b.tape")], 2, "is no time"),
         (["cut", str(tmp_path / "none"), "-o", str(tmp_path / "b.tape")], 1, "no such file"),
         (["info", str(tmp_path / "none")], 1, "cannot read the tape"),
-        (["info", str(path), "--symbols", "BTC/USD"], 2, "tape info takes no --from, --to or --symbols"),
+        (["info", str(path), "--symbols", "BTC/USD"], 2, "tape info takes no --since, --until or --symbols"),
         (["convert", str(path), "--from", "2023", "-o", str(tmp_path / "b.tape")], 2, "cut the tape first"),
     ):
         assert main(["tape", *arguments]) == code
