@@ -127,11 +127,15 @@ class LiveTrading:
         """Wait until what was placed is durable. Raises OutcomeUnknownError, which names it; StoreError where
         it was not even taken to be written."""
         try:
-            await self._engine.writing.durable()
+            await self._written()
         except OutcomeUnknownError as error:
             # It may be sent yet: who asks anew, without a token, would have it twice.
             first = requests[0].client_order_id
             raise OutcomeUnknownError(f"order {first}: {error}; look at it before it is sent anew") from None
+
+    async def _written(self) -> None:
+        """Raises as ``_kept``, without the name."""
+        await self._engine.writing.durable()
         self._engine.writing.refuse_when_failed()
 
     def _placed_before(self, ids: list[str]) -> OrderReply:
@@ -181,7 +185,7 @@ class LiveTrading:
         self._refuse_early()
         amendment = self._tickets.amendment(patch)
         verdict = self._trading.amend(client_order_id, amendment, f"asked by {who}")
-        await self._engine.writing.durable()
+        await self._written()
         if not verdict.approved:
             return Reply(False, f"order {client_order_id}: {denied_words(verdict)}")
         return Reply(True, f"order {client_order_id}: change asked for")
@@ -229,7 +233,7 @@ class LiveTrading:
         what = f"{patch.name} of {patch.scope}"
         if change is None:
             return Reply(True, f"{what} is so already")
-        await self._engine.writing.durable()
+        await self._written()
         before = change.previous or "none of its own"
         return Reply(True, f"{what}: {before} → {change.value or self._fallen_back(patch)}")
 
@@ -291,7 +295,7 @@ class LiveTrading:
         if compared is None:
             return Reply(False, "a tape has no gateway to compare with")
         reply = await compared.accept_cash(gateway, who)
-        await self._engine.writing.durable()
+        await self._written()
         return reply
 
     @property

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import pytest
 
@@ -19,7 +19,7 @@ from engine.api.http import error_response
 from engine.api.protocol import StateFrame, StrategyPatch
 from engine.api.trading_protocol import AmendPatch, LimitPatch
 from engine.config import load
-from engine.errors import ConfigError, UnknownNameError
+from engine.errors import ConfigError, StoreError, UnknownNameError
 from engine.events import NS, Alert, Family, FeedState, Signal
 from engine.feeds.base import FeedStats
 from engine.feeds.simulation.venue import SimulatedVenue
@@ -190,3 +190,18 @@ async def test_a_limit_of_a_strategy_that_there_is_none_of_is_refused_with_409(t
     with pytest.raises(ConfigError, match="unknown strategy none") as raised:
         await LivePort(engine).trading.set_limit(LimitPatch("strategy:none", "max_net_pct", 5.0), "me")
     assert error_response(raised.value).status == 409
+
+
+async def test_a_limit_that_the_store_does_not_take_is_not_told_as_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = LiveEngine(EngineOptions(load(environ={}), tmp_path), LogRing(), None)
+    engine.writing.start(asyncio.get_running_loop())
+    engine.phase = "running"
+
+    def refuse(*_: object) -> NoReturn:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(engine.store, "commit", refuse)
+    with pytest.raises(StoreError, match=r"nothing trades.*the disk is full"):
+        await LivePort(engine).trading.set_limit(LimitPatch("desk", "max_net_pct", 5.0), "me")
