@@ -32,6 +32,7 @@ def given_ns(text: str | None) -> int | None:
 def given_span(since: str | None, until: str | None) -> tuple[int | None, int | None]:
     """``--since`` and ``--until``, which is exclusive and after 1970: in ns, or None. Raises ConfigError."""
     since_ns, until_ns = given_ns(since), given_ns(until)
-    if until_ns is not None and until_ns <= max(0, since_ns or 0):
-        raise ConfigError("--until must be after " + ("1970" if since is None else "--since"))
+    begins_ns = max(0, since_ns or 0)
+    if until_ns is not None and until_ns <= begins_ns:
+        raise ConfigError("--until must be after " + ("--since" if begins_ns else "1970"))
     return since_ns, until_ns

@@ -24,3 +24,5 @@ def test_a_span_has_an_end_after_its_beginning() -> None:
     assert given_span("1970-01-02", "1970-01-03") == (DAY_NS, 2 * DAY_NS)
     with pytest.raises(ConfigError, match="--until must be after --since"):
         given_span("1970-01-03", "1970-01-03")
+    with pytest.raises(ConfigError, match="--until must be after 1970"):
+        given_span("1960-01-01", "1965-01-01")
