@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
+from console.cli.command import Command
 from engine.plain_number import plain_number
 from engine.text import clean
-
-Command = Callable[..., argparse.ArgumentParser]
 
 
 def add_api(command: Command) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
-Command = Callable[..., argparse.ArgumentParser]
+from console.cli.command import Command
 
 _BUS = "redis://host:port/0, rediss:// or unix://; a password better by TICKDESK_BUS__URL"
 

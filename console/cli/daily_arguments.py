@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from console.cli.command import Command
 
-def add_daily(command: Callable[..., argparse.ArgumentParser], duration: Callable[[str], float]) -> None:
+
+def add_daily(command: Command, duration: Callable[[str], float]) -> None:
     daily = command("daily", "the day's run: bars, gate, features, training, targets, orders, books, report")
     daily.epilog = (
         "Started again on the same day it goes on at the first step that is not done, or says that all is. "

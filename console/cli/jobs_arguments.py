@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-Command = Callable[..., argparse.ArgumentParser]
+from console.cli.command import Command
 
 STATES = ("waiting", "running", "succeeded", "failed", "interrupted")
 

@@ -6,11 +6,10 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from console.cli.command import Command
 from console.cli.sweep_arguments import add_sweep
 from engine.plain_number import plain_number
 from engine.text import clean
-
-Command = Callable[..., argparse.ArgumentParser]
 
 
 def _within(least: float, most: float, what: str) -> Callable[[str], float]:

@@ -6,9 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from console.cli.command import Command
 from console.cli.duration import duration
-
-Command = Callable[..., argparse.ArgumentParser]
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Protocol
 
+from console.cli.command import Command
 from engine.plain_number import plain_number
 
 SIDES = ("buy", "sell")
@@ -22,13 +22,7 @@ ASKS = (
 WHICH = "six or more of its first characters do, with or without td-"
 
 
-class AddCommand(Protocol):
-    def __call__(
-        self, name: str, help: str, module: str | None = None, function: str = "run"
-    ) -> argparse.ArgumentParser: ...
-
-
-def add_trading(command: AddCommand) -> None:
+def add_trading(command: Command) -> None:
     """``command`` adds one to the parser."""
     order = command("order", "place an order, after a look at what it would do")
     orders = _json(command("orders", "list the newest orders, or place several together"))
