@@ -181,6 +181,8 @@ def drift_lines(gateways: Sequence[ReconciliationRow] | None, now_ns: int) -> li
             lines.append(
                 ((f"! {row.gateway}: {what}", "bad"), (f"  {when}; nothing is changed by itself", "muted"))
             )
+        if row.blocked:
+            lines.append(((f"! {row.gateway} takes no orders: {row.blocked}", "bad"),))
         lines += [_drift(row.gateway, drift, now_ns) for drift in row.drifts]
     return lines
 

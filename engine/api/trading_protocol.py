@@ -290,3 +290,5 @@ class ReconciliationRow(msgspec.Struct, frozen=True):
     error: str
     """Why the last one could not be made."""
     drifts: tuple[DriftRow, ...]
+    blocked: str = ""
+    """What keeps it from taking any order, as it said last; "" where it takes them."""

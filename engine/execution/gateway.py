@@ -88,3 +88,5 @@ class VenueAccount(msgspec.Struct, frozen=True):
     """Those since the first contact that the fills do not hold."""
     since_ns: int = 0
     """``fills``, and ``orders`` that ended, reach back so far."""
+    blocked: str = ""
+    """What keeps it from taking any order, in its own words; "" where it takes them."""

@@ -65,6 +65,8 @@ class _Side:
         self.drifts: tuple[Drift, ...] = ()
         self.ns = 0
         self.error = ""
+        self.blocked = ""
+        """What keeps it from taking any order."""
         self.bug = ""
         """Of ours, that kept the last look from its end; told once."""
         self.wake = asyncio.Event()
@@ -197,6 +199,7 @@ class Reconciliation:
                     DriftRow(drift.kind, drift.subject, drift.ours, drift.theirs, drift.since_ns)  # type: ignore[arg-type]
                     for drift in side.drifts
                 ),
+                side.blocked,
             )
             for gateway, side in self._sides.items()
         )
@@ -219,6 +222,7 @@ class Reconciliation:
                 return False
             side.error = ""
             side.ns = self._clock()
+            self._tell_blocked(gateway, side, account.blocked)
             start = side.start or baseline(account, side.holdings)
             found = self._found(gateway, side, account, start)
             if side.start is None:
@@ -300,6 +304,17 @@ class Reconciliation:
         if had and not drifts:
             self._alert("info", SOURCE, f"{gateway} and the desk agree again")
 
+    def _tell_blocked(self, gateway: str, side: _Side, blocked: str) -> None:
+        """Alert once per change. Entries go off: each would only be refused, and so would their stops."""
+        had, side.blocked = side.blocked, blocked
+        if blocked and blocked != had:
+            text = f"{gateway} takes no orders: {blocked}"
+            log.error("%s", text)
+            self._alert("error", SOURCE, text)
+            self._restrict(text)
+        elif had and not blocked:
+            self._alert("info", SOURCE, f"{gateway} takes orders again")
+
 
 def _key(drift: Drift) -> tuple[str, str, str]:
     return drift.kind, drift.subject, drift.difference
@@ -328,7 +343,8 @@ def _text(gateway: str, side: _Side) -> str:
         return f"{gateway}: {side.error}"
     if side.start is None:
         return f"{gateway}: being asked for the first time"
-    return f"{gateway}: {len(side.drifts)} differences" if side.drifts else f"{gateway}: agrees"
+    found = f"{gateway}: {len(side.drifts)} differences" if side.drifts else f"{gateway}: agrees"
+    return f"{found}, but it takes no orders: {side.blocked}" if side.blocked else found
 
 
 def _setting(gateway: str) -> str:

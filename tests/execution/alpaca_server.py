@@ -34,6 +34,8 @@ class AlpacaServer(UpdateStream):
         self.executions: list[dict[str, Any]] = []
         self.fees: list[dict[str, Any]] = []
         self.cash = Decimal(100_000)
+        self.blocks: dict[str, bool] = {}
+        """Fields of the account that say that it takes no orders."""
         self.positions: dict[str, Decimal] = {}
         self.requests: Counter[str] = Counter()
         self.placed: Counter[str] = Counter()
@@ -290,7 +292,13 @@ class AlpacaServer(UpdateStream):
         return await self._faulty(request, "read", lambda: (200, rows))
 
     async def _account(self, request: web.Request) -> web.StreamResponse:
-        body = {"id": self._uuid(), "cash": str(self.cash), "currency": "USD", "status": "ACTIVE"}
+        body = {
+            "id": self._uuid(),
+            "cash": str(self.cash),
+            "currency": "USD",
+            "status": "ACTIVE",
+            **self.blocks,
+        }
         return await self._faulty(request, "read", lambda: (200, body))
 
     async def _positions(self, request: web.Request) -> web.StreamResponse:

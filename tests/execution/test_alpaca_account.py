@@ -31,6 +31,12 @@ async def test_the_account_in_the_desks_terms(server: AlpacaServer, desk: DeskSi
     assert [(fee.fee_id, fee.amount) for fee in account.fees] == [("f-2", Decimal("0.02"))]
 
 
+async def test_an_account_that_takes_no_orders_says_so(server: AlpacaServer, desk: DeskSide) -> None:
+    assert (await desk.broker.account(0)).blocked == ""
+    server.blocks = {"trading_blocked": True, "account_blocked": False, "trade_suspended_by_user": True}
+    assert (await desk.broker.account(0)).blocked == "trading_blocked, trade_suspended_by_user"
+
+
 async def test_an_exit_of_what_fees_left_is_whole(server: AlpacaServer, desk: DeskSide) -> None:
     """Bought crypto pays its fee in kind: there is less to sell, and the rest is a sale that the fee took."""
     server.fee_share = Decimal("0.0025")

@@ -208,6 +208,8 @@ def test_drift_in_words() -> None:
     assert "position alpaca:AAPL: the desk has 12, alpaca has 10  for 1m" in said
     row = msgspec.structs.replace(sample_account.reconciliation()[0], ns=0)
     assert "never compared" in text(drift_lines([row], 0))
+    row = msgspec.structs.replace(row, blocked="trading_blocked")
+    assert "! paper takes no orders: trading_blocked" in text(drift_lines([row], 0))
 
 
 def test_a_narrow_table_drops_by_priority() -> None:

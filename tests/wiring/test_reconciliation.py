@@ -336,3 +336,24 @@ async def test_nothing_to_accept() -> None:
     reply = await desk.reconciliation.accept_cash("alpaca", "ann")
     assert not reply.ok and "500" in reply.text
     assert desk.kept["reconciliation:alpaca"]["cash"] == {"USD": "1000"}
+
+
+async def test_an_account_that_takes_no_orders_is_told_once_and_entries_go_off() -> None:
+    desk = Desk()
+    desk.add()
+    free, blocked = desk.account, msgspec.structs.replace(desk.account, blocked="trading_blocked")
+    desk.account = blocked
+    await desk.look()
+    await desk.look()
+    assert desk.alerts == [("error", "alpaca takes no orders: trading_blocked")]
+    assert desk.reasons == ["alpaca takes no orders: trading_blocked"]
+    assert desk.reconciliation.rows()[0].blocked == "trading_blocked"
+    assert (await desk.reconciliation.compare()).endswith("takes no orders: trading_blocked")
+    desk.error = "the broker does not answer"
+    await desk.look()
+    assert desk.reconciliation.rows()[0].blocked, "that it cannot be asked does not free it"
+    desk.error, desk.account = "", free
+    await desk.look()
+    assert desk.alerts[-1] == ("info", "alpaca takes orders again")
+    assert desk.reconciliation.rows()[0].blocked == ""
+    assert len(desk.reasons) == 1

@@ -98,6 +98,7 @@ def venue_account(told: Told, jobs: Jobs, symbols: Mapping[str, str], now_ns: in
             VenueFee(row.id, -row.net_amount, told.account.currency) for row in told.fees if row.net_amount
         ),
         since_ns=told.since_ns,
+        blocked=told.account.blocks,
     )
 
 

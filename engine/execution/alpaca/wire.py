@@ -104,6 +104,16 @@ class FeeRow(msgspec.Struct, frozen=True):
 class AccountRow(msgspec.Struct, frozen=True):
     cash: Decimal
     currency: str = "USD"
+    trading_blocked: bool = False
+    account_blocked: bool = False
+    trade_suspended_by_user: bool = False
+    """Of each of the three: it takes no order while it stands."""
+
+    @property
+    def blocks(self) -> str:
+        """Those that stand, as Alpaca calls them."""
+        names = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
+        return ", ".join(name for name in names if getattr(self, name))
 
 
 class PositionRow(msgspec.Struct, frozen=True):
