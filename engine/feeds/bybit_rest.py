@@ -67,6 +67,7 @@ class _Reply(msgspec.Struct):
 
 class _Instruments(msgspec.Struct):
     rows: list[_Instrument] = msgspec.field(name="list")
+    nextPageCursor: str | None = ""
 
 
 class _RestTrade(msgspec.Struct):
@@ -167,6 +168,9 @@ class Bybit(NativeVenue):
         """Raises ConfigError for more symbols than a connection carries."""
         super().__init__(config)
         self.ping_s = min(20.0, config.silence_s / 3)
+        self._learned: list[InstrumentSpec] = []
+        """Of the pages before the last."""
+        self._cursors: set[str] = set()
         if sum(map(len, self._topics())) > _MOST:
             raise ConfigError(
                 f"feeds.{self.name}.symbols names {len(self.natives)}: one connection does not carry so many"
@@ -193,13 +197,27 @@ class Bybit(NativeVenue):
         return Request(f"/v5/market/{what}", (("category", self.category), *params))
 
     def instruments_request(self) -> Request:
+        self._learned.clear()
+        self._cursors.clear()
         return self._request("instruments-info", ("limit", str(_PAGE)))
 
     def all_instruments_request(self) -> None:
         return None
 
+    def more_instruments(self, body: bytes) -> Request | None:
+        """Contracts are more than a page; a cursor that comes again would lead round for ever."""
+        page = _instruments(_result(body))
+        cursor = page.nextPageCursor or ""
+        if not cursor or not page.rows or cursor in self._cursors:
+            return None
+        self._cursors.add(cursor)
+        return self._request("instruments-info", ("limit", str(_PAGE)), ("cursor", cursor))
+
+    def learn(self, body: bytes) -> None:
+        self._learned += _read(body, self.name)
+
     def parse_instruments(self, body: bytes) -> list[InstrumentSpec]:
-        return chosen(self.name, self.natives, _read(body, self.name))
+        return chosen(self.name, self.natives, [*self._learned, *_read(body, self.name)])
 
     def quote_request(self, native: str) -> Request:
         return self._request("tickers", ("symbol", native))

@@ -105,7 +105,11 @@ class SocketFeed:
         try:
             for request in self._venue.before_instruments():
                 self._venue.learn(await rest.get(request))
-            return self._venue.parse_instruments(await self._ask_instruments(rest))
+            page = await self._ask_instruments(rest)
+            while (more := self._venue.more_instruments(page)) is not None:
+                self._venue.learn(page)
+                page = await rest.get(more)
+            return self._venue.parse_instruments(page)
         except RefusedError as error:
             where = f"feeds.{self.venue}"
             raise RefusedError(f"{error}: check {where}.rest_url and {where}.symbols") from None

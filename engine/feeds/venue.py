@@ -117,6 +117,9 @@ class Venue(Protocol):
     def all_instruments_request(self) -> Request | None:
         """To ask when the venue refuses the first, to find out why; None where that asks for all already."""
 
+    def more_instruments(self, body: bytes) -> Request | None:
+        """The page after ``body``, which then goes to ``learn``; None when that is the last."""
+
     def parse_instruments(self, body: bytes) -> list[InstrumentSpec]:
         """The specs of ``natives``. Raises FeedError that names those which the venue does not know."""
 
@@ -170,6 +173,9 @@ class NativeVenue:
 
     def learn(self, body: bytes) -> None:
         raise ValueError("nothing was asked before the instruments")
+
+    def more_instruments(self, body: bytes) -> Request | None:
+        return None
 
     def missing(
         self, native: str, first_id: int, last_id: int, since_ns: int, recv_ns: int, found: list[Trade]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 
 import pytest
 
+from engine.config import FeedConfig
 from engine.events import BookStatus, Depth
 from engine.feeds.bybit import BybitDecoder
 from engine.feeds.bybit_rest import Bybit
+from engine.feeds.registry import open_feed
 from tests.feeds.conftest import listening
 from tests.feeds.small_venue import Line, SmallVenue
 from tests.feeds.test_bybit import SNAPSHOT, book, print_of
@@ -122,3 +125,29 @@ async def test_what_rest_does_not_reach_is_a_gap() -> None:
     (gap,) = feed.gaps
     assert (gap.first_id, gap.last_id) == (-1, -1)
     assert feed.events.index(gap) < feed.events.index(feed.trades[1])
+
+
+async def test_contracts_of_all_pages_are_known_and_a_cursor_that_comes_again_ends_it() -> None:
+    def contract(symbol: str) -> dict[str, object]:
+        lot = {"qtyStep": "0.1", "minNotionalValue": "5", "maxOrderQty": "100"}
+        filters = {"lotSizeFilter": lot, "priceFilter": {"tickSize": "0.01"}}
+        return {"symbol": symbol, "quoteCoin": "USDT", **filters}
+
+    pages = {"": ("AUSDT", "first%3DB&x=1"), "first%3DB&x=1": ("BUSDT", "end"), "end": ("CUSDT", "end")}
+
+    def tell(path: str, query: dict[str, str]) -> str:
+        assert (path, query["category"]) == ("/v5/market/instruments-info", "linear")
+        symbol, cursor = pages[query.get("cursor", "")]
+        found = {"list": [contract(symbol)], "nextPageCursor": cursor}
+        return json.dumps({"retCode": 0, "retMsg": "OK", "result": found})
+
+    async def silent(line: Line) -> None:
+        await line.hear()
+
+    async with SmallVenue(silent, tell) as server:
+        config = FeedConfig(symbols=("BUSDT", "CUSDT"), ws_url=server.ws_url, rest_url=server.rest_url)
+        feed = open_feed("bybit-linear", config, clock=time.time_ns, rng=random.Random(1))
+        for _ in range(2):  # asked anew it begins anew
+            specs = await feed.instruments()
+            assert [one.symbol for one in specs] == ["bybit-linear:BUSDT", "bybit-linear:CUSDT"]
+    assert len(server.requests) == 2 * 3
