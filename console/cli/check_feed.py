@@ -64,6 +64,7 @@ def _judged(report: CheckReport) -> list[str]:
     ticker = report.ticker
     told = [
         ("trade-id gaps", f"{report.trade_gaps:,} ({report.trades_missing:,} trades)"),
+        ("cut while recorded", f"{report.cuts:,}"),
         ("trades told twice", f"{report.duplicates:,}"),
         ("sequence gaps", f"{report.sequence_gaps:,} (not noticed: {report.undetected_gaps:,})"),
         ("checksums", f"{report.checksums_ok:,} ok, {report.checksums_bad:,} bad"),

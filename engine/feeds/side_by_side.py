@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.events import NS, Gap, MarketEvent, Trade
+from engine.events import NS, MarketEvent, Trade
+from engine.feeds.cuts import Cuts
 from engine.feeds.decoder import VenueDecoder
 from engine.feeds.relay import Relay
 
@@ -19,21 +20,12 @@ _GONE_NS = 10 * NS
 """A connection that brings nothing for so long while another does is over: a crash leaves no word of it."""
 
 
-_CUT = "the connection was cut while this was recorded"
-
-
 class SideBySide:
     """``new`` makes the decoder of a connection; where ``ids_rise`` by one, they tell what is missing."""
 
     def __init__(self, new: Callable[[], VenueDecoder], *, ids_rise: bool = False) -> None:
         self._new = new
-        self._ids_rise = ids_rise
-        self._opened: dict[int, tuple[str, int]] = {}
-        """Where and when the connections that are open were opened."""
-        self._newest: dict[str, tuple[int, int]] = {}
-        """By symbol, the connection and the id of its last trade."""
-        self._cut: dict[str, int] = {}
-        """Symbols whose trades no connection brought for a while, and the last id before."""
+        self._cuts = Cuts(ids_rise=ids_rise)
         self._decoders: dict[int, VenueDecoder] = {}
         """The first one counts."""
         self._heard_ns: dict[int, int] = {}
@@ -54,9 +46,9 @@ class SideBySide:
         return found
 
     def opened(self, number: int, url: str, ns: int, out: list[MarketEvent]) -> None:
-        if number in self._opened:  # a crash left no word of its end
+        if number in self._cuts:  # a crash left no word of its end
             self.ended(number, ns, out)
-        self._opened[number] = url, ns
+        self._cuts.opened(number, url, ns)
 
     def frame(self, number: int, raw: str, ns: int, out: list[MarketEvent]) -> None:
         decoders = self._decoders
@@ -64,7 +56,7 @@ class SideBySide:
             while len(decoders) >= _OPEN:
                 self.ended(next(iter(decoders)), ns, out)
             decoders[number] = self._new()
-            self._opened.setdefault(number, ("", ns))
+            self._cuts.heard(number, ns)
         self._heard_ns[number] = ns
         first = next(iter(decoders))
         if number != first and ns - self._heard_ns[first] > _GONE_NS:
@@ -85,7 +77,7 @@ class SideBySide:
 
     def ended(self, number: int, ns: int, out: list[MarketEvent]) -> None:
         """A connection is over; the oldest of the others counts from now on."""
-        self._note_cut(number, self._heard_ns.get(number, ns))
+        self._cuts.ended(number, self._heard_ns.get(number, ns))
         was_first = next(iter(self._decoders), None) == number
         decoder = self._decoders.pop(number, None)
         if decoder is None:
@@ -101,14 +93,6 @@ class SideBySide:
         kept = heir.books.symbols if heir is not None else ()
         self._relay.lost(kept, "the connection ended", decoder.books.quotes, ns, out)
 
-    def _note_cut(self, number: int, heard_ns: int) -> None:
-        """Unless another connection to the same place was open when it still brought something."""
-        url, _ = self._opened.pop(number, ("", 0))
-        others = [other for other, opened_ns in self._opened.values() if heard_ns >= opened_ns]
-        if not any(other == url or "" in (other, url) for other in others):
-            mine = (symbol for symbol, (of, _) in self._newest.items() if of == number)
-            self._cut.update((symbol, self._newest[symbol][1]) for symbol in mine)
-
     def _pass_on(self, number: int, first: int, events: list[MarketEvent], out: list[MarketEvent]) -> None:
         passed: list[MarketEvent] = []
         if number == first:
@@ -119,18 +103,9 @@ class SideBySide:
             if isinstance(event, Trade):
                 if not self._is_new(event, number):
                     continue
-                self._tell_cut(event, out)
-                self._newest[event.symbol] = number, event.trade_id
+                if (gap := self._cuts.trade(event, number)) is not None:
+                    out.append(gap)
             out.append(event)
-
-    def _tell_cut(self, trade: Trade, out: list[MarketEvent]) -> None:
-        last_id = self._cut.pop(trade.symbol, None)
-        if last_id is None:
-            return
-        if not self._ids_rise or trade.trade_id <= last_id:
-            out.append(Gap(trade.symbol, -1, -1, _CUT, trade.recv_ns))
-        elif trade.trade_id > last_id + 1:
-            out.append(Gap(trade.symbol, last_id + 1, trade.trade_id - 1, _CUT, trade.recv_ns))
 
     def _is_new(self, trade: Trade, number: int) -> bool:
         """No other connection has brought it."""

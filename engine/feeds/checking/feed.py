@@ -15,6 +15,7 @@ from engine.feeds.checking.coverage import Coverage, is_book, native_of
 from engine.feeds.checking.report import CheckReport, Counting, Line, TickerResult
 from engine.feeds.checking.rest_rows import RestRows
 from engine.feeds.checking.sequence import Ids, Sequence
+from engine.feeds.cuts import Cuts
 from engine.feeds.decoder import VenueDecoder
 from engine.feeds.registry import VENUES, ids_rise
 from engine.feeds.timestamps import MAX_NS
@@ -50,9 +51,11 @@ class FeedCheck(Counting):
         """Native -> the newest REST snapshot that no book wanted yet."""
         self._ids: dict[str, Ids] = {}
         """By symbol, over all connections: what one lost another may bring."""
+        self._cuts = Cuts()
         self._last_ns = 0
         self._now = _Connection(self._venue)
         """The one that the row in hand belongs to."""
+        self._number = 0
         self._connections = {0: self._now}
         self._over: list[_Connection] = []
 
@@ -62,10 +65,15 @@ class FeedCheck(Counting):
         if known is not None and not known.frames:
             return  # nothing has come by it yet
         if known is not None:
-            self._over.append(known)
+            self._end(number, known)
         self._connections[number] = _Connection(self._venue)
         while len(self._connections) > _OPEN:
             self._over.append(self._connections.pop(next(iter(self._connections))))
+
+    def _end(self, number: int, connection: _Connection) -> None:
+        self._over.append(connection)
+        if number:  # else the capture does not tell connections apart
+            self._cuts.ended(number, connection.heard_ns)
 
     def row(self, row: Line) -> None:
         """One row, counted already."""
@@ -75,6 +83,7 @@ class FeedCheck(Counting):
             self._sample(row)
         elif row.ch == "open":
             self._connect(row.conn)
+            self._cuts.opened(row.conn, row.url, self._last_ns)
         elif row.ch == "ws":
             if row.raw is None:
                 self._malformed("not a row", "", "a frame without its text")
@@ -84,13 +93,16 @@ class FeedCheck(Counting):
             if self._venue in _BEGINS and _BEGINS[self._venue].search(row.raw[-200:] + row.raw[:400]):
                 self._connect(row.conn)
             self._now = self._connections[row.conn]
+            self._now.heard_ns = self._last_ns
+            self._cuts.heard(row.conn, self._last_ns)
+            self._number = row.conn
             self._frame(row.raw)
         elif row.ch == "http" and row.raw is not None:
             self._reply(row.url, row.raw)
         elif row.ch == "close":
             ended = self._connections.pop(row.conn, None)
             if ended is not None:
-                self._over.append(ended)
+                self._end(row.conn, ended)
         elif row.ch not in ("http", "tx"):
             self._malformed("not a row", f"ch {row.ch}", "neither ws, http, tx, open nor close")
 
@@ -218,6 +230,8 @@ class FeedCheck(Counting):
                 if event.trade_id >= 0:
                     ids = self._ids.setdefault(event.symbol, Ids())
                     self.report.duplicates += not ids.add(event.trade_id) and not repeats
+                if not (repeats or ids_rise(self._venue)):  # else the ids tell what is missing
+                    self.report.cuts += self._cuts.trade(event, self._number) is not None
             elif isinstance(event, Gap):
                 self.report.trade_gaps += 1
                 if 0 <= event.first_id <= event.last_id:
@@ -261,6 +275,7 @@ class _Connection:
         self.best = BestCheck(venue, self._book)
         self.coverage = Coverage()
         self.frames = 0
+        self.heard_ns = 0
         self.flushed_ns = 0
         self.wanted: dict[str, None] = {}
         """Books that wait for a REST snapshot."""

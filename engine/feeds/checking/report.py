@@ -1,9 +1,10 @@
 """What a check of a capture counts, and what of it is wrong.
 
 Wrong is, each by itself: a message that cannot be decoded, a trade id or a message that is missing (in the
-capture, whether the adapter noticed or not), a gap that the adapter did not notice, a checksum that does not
-match, a crossed book, messages of a book that was never built (the capture lacks its snapshot), a best bid
-and offer that is not the venue's own (see ``best`` for the rule).
+capture, whether the adapter noticed or not), trades that went on after no connection had been there, a gap
+that the adapter did not notice, a checksum that does not match, a crossed book, messages of a book that was
+never built (the capture lacks its snapshot), a best bid and offer that is not the venue's own (see ``best``
+for the rule).
 """
 
 from __future__ import annotations
@@ -73,6 +74,9 @@ class CheckReport(msgspec.Struct):
     duplicates: int = 0
     trade_gaps: int = 0
     trades_missing: int = 0
+    cuts: int = 0
+    """How often trades of a symbol went on after no connection had been there: where ids do not rise by one,
+    nobody can know what is missing."""
     sequence_gaps: int = 0
     undetected_gaps: int = 0
     checksums_ok: int = 0
@@ -152,6 +156,10 @@ def _wrong(report: CheckReport) -> list[str]:
         found.append(f"{report.sequence_gaps:,} gaps in the sequence of messages")
     if report.trade_gaps:
         found.append(f"{report.trade_gaps:,} gaps in trade ids, {report.trades_missing:,} trades missing")
+    if report.cuts:
+        found.append(
+            f"{report.cuts:,} times trades were cut off while it was recorded: unknown how many are missing"
+        )
     if report.checksums_bad:
         found.append(f"{report.checksums_bad:,} checksums do not match")
     if report.crossed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -153,3 +154,27 @@ def test_ids_that_only_tell_trades_apart_have_no_holes() -> None:
         check.row(Line(ch="ws", t=NS, raw=json.dumps(frame, separators=(",", ":"))))
     report = check.finish(truncated=False)
     assert report.events == {"trades": 2} and report.trade_gaps == 0
+
+
+def test_a_cut_in_a_recording_is_told_where_ids_do_not() -> None:
+    """As by whoever plays it; a connection that another one replaced in time cost nothing."""
+
+    def rows(second_opened: int) -> list[Line]:
+        def row(t: int, ch: str, conn: int, raw: str | None = None) -> Line:
+            return Line(ch, t * NS, raw, "wss://stream.bybit.com/v5/public/spot", conn=conn)
+
+        def trade(t: int, conn: int) -> Line:
+            one = {"s": "BTCUSDT", "i": str(t), "p": "100", "v": "1", "S": "Buy", "T": t * 1000}
+            return row(t, "ws", conn, json.dumps({"topic": "publicTrade.BTCUSDT", "data": [one]}))
+
+        told = [row(1, "open", 1), trade(2, 1), trade(4, 1), row(5, "close", 1)]
+        told += [row(second_opened, "open", 2), trade(8, 2), trade(9, 2)]
+        return sorted(told, key=lambda one: one.t or 0)
+
+    for second_opened, cuts in ((3, 0), (7, 1)):
+        check = FeedCheck("bybit")
+        for row in rows(second_opened):
+            check.line(msgspec.json.encode(row))
+        report = check.finish(truncated=False)
+        assert (report.events, report.cuts, report.trade_gaps) == ({"trades": 4}, cuts, 0)
+        assert bool(report.wrong) is bool(cuts)
