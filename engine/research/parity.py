@@ -110,6 +110,15 @@ class Hole(msgspec.Struct, frozen=True):
     """The desk did not run then; else ticks are missing that it may have had."""
 
 
+class Heard(msgspec.Struct, frozen=True):
+    """A time in which a source counted that rests on no tick: no tape and no bar has what it says."""
+
+    symbol: str
+    source: str
+    begin_ns: int
+    end_ns: int
+
+
 class Side(msgspec.Struct, frozen=True):
     """What one of the two did, as its journal has it."""
 
@@ -119,6 +128,7 @@ class Side(msgspec.Struct, frozen=True):
     holes: tuple[Hole, ...] = ()
     strategies: tuple[str, ...] | None = None
     """That were on; None: not known."""
+    heard: tuple[Heard, ...] = ()
 
 
 class Grounds(msgspec.Struct, frozen=True):
@@ -135,6 +145,8 @@ class Grounds(msgspec.Struct, frozen=True):
     """The backtest ran over bars, the desk over ticks."""
     desk_bar_ns: int = 0
     """Of the desk's own bars; 0: not known."""
+    equity: float = 0.0
+    """Where both began; 0: not known."""
 
     @property
     def coarse(self) -> str:

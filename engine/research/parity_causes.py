@@ -8,6 +8,8 @@ from engine.events import NS
 from engine.research.parity import CAUSES, Cause, Changed, Denial, Grounds, Hole, Row, Side, Trip
 
 NOTHING = "nothing that was written down speaks for a cause"
+_SIZED = 2.0
+"""A size may differ by so many times what the equity does: open positions are worth other amounts, too."""
 
 
 def why_differs(
@@ -15,7 +17,7 @@ def why_differs(
 ) -> tuple[Cause, str]:
     if one.by_hand:
         return "by_hand", f"an order of {one.by_hand}"
-    sized = _sized(one, other, before)
+    sized = _sized(one, other, grounds, before)
     if sized:
         return "follows", sized
     if _within_grid(one, other, grounds):
@@ -36,6 +38,10 @@ def why_differs(
     change = _change(live, one, end_ns)
     if change is not None:
         return "settings", change.told
+    if (one.quantity, one.decided_ns) != (other.quantity, other.decided_ns):
+        heard = _heard(one.symbol, one.decided_ns, live)
+        if heard:
+            return "data", heard
     if grounds.coarse:
         return "data", grounds.coarse
     follows = _follows(one, before)
@@ -95,6 +101,9 @@ def _shared(
     hole = _hole(trip.symbol, trip.decided_ns - grounds.near_ns, trip.decided_ns, live, backtest)
     if hole is not None:
         return "data", hole.told
+    heard = _heard(trip.symbol, trip.decided_ns, live)
+    if heard:
+        return "data", heard
     if grounds.coarse:
         return "data", grounds.coarse
     follows = _follows(trip, before)
@@ -159,6 +168,14 @@ def _hole(symbol: str, begin_ns: int, end_ns: int, *sides: Side) -> Hole | None:
     return None
 
 
+def _heard(symbol: str, ns: int, live: Side) -> str:
+    """What counted for the desk then and a backtest never hears; "" nothing."""
+    found = sorted(
+        {one.source for one in live.heard if one.symbol == symbol and one.begin_ns <= ns < one.end_ns}
+    )
+    return f"the desk heard {', '.join(found)}, which the backtest's data does not have" if found else ""
+
+
 def _follows(trip: Trip, before: Sequence[Row]) -> str:
     """The trade of the symbol before this one was another: positions, rests and averages are others since."""
     for row in reversed(before):
@@ -170,11 +187,15 @@ def _follows(trip: Trip, before: Sequence[Row]) -> str:
     return ""
 
 
-def _sized(one: Trip, other: Trip, before: Sequence[Row]) -> str:
-    """Sizes follow equity."""
+def _sized(one: Trip, other: Trip, grounds: Grounds, before: Sequence[Row]) -> str:
+    """Sizes follow equity, and differ as much."""
     less = sum(row.net for row in before)
     moment = (one.opened_ns, one.closed_ns, one.entry_price, one.exit_price)
-    if less and moment == (other.opened_ns, other.closed_ns, other.entry_price, other.exit_price):
+    if not less or moment != (other.opened_ns, other.closed_ns, other.entry_price, other.exit_price):
+        return ""
+    lot = grounds.lots.get(one.symbol, 0.0) * 1.000001
+    most = lot + _SIZED * other.quantity * abs(less) / grounds.equity if grounds.equity > 0 else lot
+    if abs(one.quantity - other.quantity) <= most:
         return f"the equity differs by {less:+.2f} after earlier differences, and with it the size"
     return ""
 

@@ -33,7 +33,7 @@ from engine.wiring.backtest import prepare, run
 from engine.wiring.backtest_data import Prepared
 from engine.wiring.desk import Desk
 from engine.wiring.journal_memory import JournalMemory
-from engine.wiring.parity_data import absences, holes_of, plan, warm_bars
+from engine.wiring.parity_data import absences, heard, holes_of, plan, warm_bars
 
 WARM_NS = 3_600 * NS
 _KINDS = (OrderEvent, Fill, Funding, RiskChange, LimitChange, Alert)
@@ -89,6 +89,7 @@ def parity(
         warm,
         prepared.bars is not None,
         round(config.features.bar_s * NS),
+        config.account.starting_cash,
     )
     rows = compare(live, backtest, grounds)
     return Parity(
@@ -114,7 +115,8 @@ def _live(
         fold.see(event)
     commands = reader.commands(1 << 62, _MOST_COMMANDS, since_ns=since_ns)
     changes = (_changed(one) for one in commands if one.ns < until_ns and _sets(one))
-    return fold.side(changes=changes, holes=absences(reader, since_ns, until_ns))
+    side = fold.side(changes=changes, holes=absences(reader, since_ns, until_ns))
+    return msgspec.structs.replace(side, heard=tuple(heard(reader, since_ns, until_ns)))
 
 
 def _backtest(

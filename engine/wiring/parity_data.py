@@ -11,9 +11,10 @@ import numpy as np
 
 from engine.config import Config
 from engine.errors import ConfigError, TapeError
-from engine.events import NS, Quote, Trade
+from engine.events import NS, Family, Quote, Trade
 from engine.feeds.tape_span import tape_span
-from engine.research.parity import TRAIL_BARS, Hole
+from engine.quant.external import PREFIX
+from engine.research.parity import TRAIL_BARS, Heard, Hole
 from engine.research.plan import Plan
 from engine.store.bars import BARS_DATABASE
 from engine.store.pages import Wanted
@@ -23,6 +24,10 @@ from engine.wiring.backtest_data import Prepared
 LEAST_HOLE_NS = 5 * NS
 _TIMES = 20
 """As many usual distances between ticks are a hole."""
+_CONTEXT = (Family.OPEN_INTEREST, Family.OPTIONS, Family.SENTIMENT)
+"""Families that rest on no tick."""
+_LONGEST_NS = 86_400 * NS
+"""No signal is believed to count for longer."""
 _DOWN_NS = 180 * NS
 """The desk writes its equity down every minute: so long without, it did not run."""
 
@@ -106,6 +111,35 @@ def absences(reader: Reader, since_ns: int, until_ns: int) -> list[Hole]:
         for before, after in itertools.pairwise(ends)
         if after - before > _DOWN_NS
     ]
+
+
+def heard(reader: Reader, since_ns: int, until_ns: int) -> list[Heard]:
+    """When which signals of context and of quant servers counted on the desk."""
+    spans: dict[tuple[str, str], list[list[int]]] = {}
+    wanted = Wanted(0, 0, since_ns - _LONGEST_NS, until_ns, {})
+    for symbol, source, ns, ttl_ns in reader.part(_context, wanted):
+        own = spans.setdefault((symbol, source), [])
+        end_ns = ns + min(ttl_ns, _LONGEST_NS)
+        if own and ns <= own[-1][1]:
+            own[-1][1] = max(own[-1][1], end_ns)
+        else:
+            own.append([ns, end_ns])
+    return [
+        Heard(symbol, source, begin_ns, end_ns)
+        for (symbol, source), own in spans.items()
+        for begin_ns, end_ns in own
+        if end_ns > since_ns
+    ]
+
+
+def _context(connection: sqlite3.Connection, wanted: Wanted) -> list[tuple[str, str, int, int]]:
+    marks = ",".join("?" * len(_CONTEXT))
+    query = (
+        "SELECT symbol, source, ns, ttl_ns FROM signals WHERE ns >= ? AND ns < ?"  # noqa: S608 - marks alone
+        f" AND (family IN ({marks}) OR source LIKE ?) ORDER BY ns"
+    )
+    values = (wanted.since_ns, wanted.until_ns, *(one.value for one in _CONTEXT), f"{PREFIX}%")
+    return connection.execute(query, values).fetchall()
 
 
 def warm_bars(reader: Reader, begins: Mapping[str, int], bar_ns: int) -> dict[str, int]:

@@ -10,7 +10,7 @@ import pytest
 
 from engine.events import NS, LimitChange
 from engine.portfolio.books import Books
-from engine.research.parity import Changed, Denial, Grounds, Hole, Order, Side, Trip
+from engine.research.parity import Changed, Denial, Grounds, Heard, Hole, Order, Side, Trip
 from engine.research.parity_match import compare, matched, shares
 from engine.research.parity_side import SideFold
 
@@ -101,6 +101,30 @@ def test_an_earlier_difference_explains_the_next_of_its_symbol_until_one_is_the_
     rows = compare(live, Side((trip(100),)), GROUNDS)
     assert [row.cause for row in rows] == ["by_hand", "same", "unexplained", "unexplained"]
     assert sum(share.net for share in shares(rows)) == pytest.approx(0.8 * 3)
+
+
+def test_equity_explains_as_much_of_a_size_as_it_differs() -> None:
+    fine = msgspec.structs.replace(GROUNDS, lots={"A": 0.0001, "B": 0.0001}, equity=1000.0)
+    before = trip(0, "B", net=6.8)  # 6 of 1,000 more than in the backtest
+    for quantity, expected in ((1.006, "follows"), (1.1, "unexplained"), (0.9, "unexplained")):
+        live = Side((before, trip(100, quantity=quantity)))
+        rows = compare(live, Side((trip(0, "B"), trip(100))), fine)
+        assert [row.cause for row in rows] == ["unexplained", expected], quantity
+
+
+def test_what_no_tape_has_counts_where_it_was_heard_and_can_have_mattered() -> None:
+    heard = (
+        Heard("A", "open_interest", AT - 10 * NS, AT + 10 * NS),
+        Heard("A", "external:mine:speed", AT - NS, AT + NS),
+        Heard("B", "sentiment", AT - 10 * NS, AT + 10 * NS),
+    )
+    (row,) = compare(Side((trip(quantity=3.0),), heard=heard), Side((trip(),)), GROUNDS)
+    assert (row.cause, "heard external:mine:speed, open_interest," in row.told) == ("data", True)
+    assert cause(Side((trip(),), heard=heard), Side(())) == "data"
+    assert cause(Side((), heard=heard), Side((trip(),))) == "data"
+    assert cause(Side((trip(20, quantity=3.0),), heard=heard), Side((trip(20),))) == "unexplained"
+    # It decides upon entries: one that was the same ends by prices.
+    assert cause(Side((trip(),), heard=heard), Side((trip(exit_price=105.0),))) == "unexplained"
 
 
 def test_where_the_backtest_has_longer_bars_they_are_the_cause_and_not_what_follows() -> None:

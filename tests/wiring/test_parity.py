@@ -15,7 +15,7 @@ import pytest
 from console.cli import main
 from engine.api.trading_protocol import OrderTicket
 from engine.config import Config, RecordConfig, changed, load
-from engine.events import NS, RiskState
+from engine.events import NS, Family, RiskState, Signal
 from engine.feeds.simulated import SimulatedVenue
 from engine.research.parity import Parity, Row
 from engine.research.plan import Plan
@@ -96,6 +96,15 @@ def off(desk: Desk, store: Store) -> None:
         )
 
 
+def crowd(desk: Desk, store: Store) -> None:
+    """What the crowd feels, of which no tape knows."""
+    told = (f"sim:{name}" for name in NAMES)
+    ns = desk.now_ns
+    desk.on_context(
+        [Signal(symbol, "sentiment", Family.SENTIMENT, 1.0, 1.0, ns, 300 * NS, "greed") for symbol in told]
+    )
+
+
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return lived(tmp_path_factory.mktemp("parity") / "calm", {})
@@ -161,6 +170,14 @@ def test_a_strategy_that_was_switched_off(busy: Path) -> None:
 def test_a_strategy_that_is_off_in_the_configuration_of_now(calm: Path) -> None:
     report = found(calm, config(**{"strategies.rapid_rise.enabled": False}))
     assert any("rapid_rise is off" in row.told for row in of(report, "settings"))
+
+
+def test_what_the_desk_heard_beside_the_market(tmp_path: Path) -> None:
+    report = found(lived(tmp_path / "heard", {20: crowd}))
+    causes = {row.cause for row in report.rows if row.ns > START_NS + 21 * NS}
+    rows = of(report, "data")
+    assert rows and all("heard sentiment" in row.told for row in rows)
+    assert "unexplained" not in causes
 
 
 def test_another_latency(calm: Path) -> None:

@@ -6,8 +6,15 @@ from engine.execution.paper import NOT_MODELLED
 from engine.research.result import Backtest
 
 
+_CONTEXT = (
+    "what a live desk hears beside the market (open interest, options, moods, quant servers): no tape and no bar "
+    "has it, so blends that it counts in are others"
+)
+
+
 def not_modelled(backtest: Backtest) -> tuple[str, ...]:
-    return (*(_of_bars(backtest) if any(one.interval_s for one in backtest.data) else ()), *NOT_MODELLED)
+    of_bars = _of_bars(backtest) if any(one.interval_s for one in backtest.data) else ()
+    return (*of_bars, _CONTEXT, *NOT_MODELLED)
 
 
 def _of_bars(backtest: Backtest) -> tuple[str, ...]:
