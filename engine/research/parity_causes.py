@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.events import NS
+from engine.events import NS, Purpose
 from engine.research.parity import CAUSES, Cause, Changed, Denial, Grounds, Hole, Row, Side, Trip
 
 NOTHING = "nothing that was written down speaks for a cause"
+_REVERSAL = Purpose.REVERSAL.value
 _SIZED = 2.0
 """A size may differ by so many times what the equity does: open positions are worth other amounts, too."""
 
@@ -35,11 +36,11 @@ def why_differs(
     state = _state(live, begin_ns, end_ns)
     if state is not None:
         return "risk", state.told
-    change = _change(live, one, end_ns)
+    change = _change(live, end_ns, one, other)
     if change is not None:
         return "settings", change.told
-    if (one.quantity, one.decided_ns) != (other.quantity, other.decided_ns):
-        heard = _heard(one.symbol, one.decided_ns, live)
+    for ns in _blended(one, other):
+        heard = _heard(one.symbol, ns, live)
         if heard:
             return "data", heard
     if grounds.coarse:
@@ -95,7 +96,7 @@ def _shared(
     trip: Trip, live: Side, backtest: Side, grounds: Grounds, before: Sequence[Row]
 ) -> tuple[Cause, str]:
     """Causes of a trade that one side has alone, whichever it is."""
-    change = _change(live, trip, trip.decided_ns)
+    change = _change(live, trip.decided_ns, trip)
     if change is not None:
         return "settings", change.told
     hole = _hole(trip.symbol, trip.decided_ns - grounds.near_ns, trip.decided_ns, live, backtest)
@@ -138,14 +139,11 @@ def _state(side: Side, begin_ns: int, end_ns: int) -> Changed | None:
     return standing
 
 
-def _change(side: Side, trip: Trip, end_ns: int) -> Changed | None:
-    """The last setting that was changed until then and that the trade depends on."""
-    strategies = () if trip.entry is None else trip.entry.strategies
-    found = [
-        one
-        for one in side.changes
-        if one.kind != "state" and one.ns <= end_ns and one.scope in ("", trip.symbol, *strategies)
-    ]
+def _change(side: Side, end_ns: int, *trips: Trip) -> Changed | None:
+    """The last setting that was changed until then and that the trade depends on, as one of the two was."""
+    scopes = {"", *(trip.symbol for trip in trips)}
+    scopes.update(*(trip.entry.strategies for trip in trips if trip.entry is not None))
+    found = [one for one in side.changes if one.kind != "state" and one.ns <= end_ns and one.scope in scopes]
     return max(found, key=lambda one: one.ns, default=None)
 
 
@@ -166,6 +164,13 @@ def _hole(symbol: str, begin_ns: int, end_ns: int, *sides: Side) -> Hole | None:
             if reaches and not one.desk_down and one.symbol in ("", symbol):
                 return one
     return None
+
+
+def _blended(one: Trip, other: Trip) -> list[int]:
+    """When blends decided upon what differs: an entry's moment and size, an exit that they began."""
+    differs = (one.quantity, one.decided_ns) != (other.quantity, other.decided_ns)
+    exits = [end for end in (one.exit, other.exit) if end is not None and end.purpose == _REVERSAL]
+    return [one.decided_ns] * differs + [end.decision_ns for end in exits]
 
 
 def _heard(symbol: str, ns: int, live: Side) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -34,10 +36,13 @@ from engine.wiring.backtest_data import Prepared
 from engine.wiring.desk import Desk
 from engine.wiring.journal_memory import JournalMemory
 from engine.wiring.parity_data import absences, heard, holes_of, plan, warm_bars
+from engine.wiring.tuning import STRATEGY, WEIGHTS
 
 WARM_NS = 3_600 * NS
 _KINDS = (OrderEvent, Fill, Funding, RiskChange, LimitChange, Alert)
-_SETTING = ("/v1/strategies", "/v1/weights", "/v1/models", "/v1/symbols", "/v1/exits", "/v1/settings")
+_SETTING = re.compile(
+    r"/v1/(strategies/[^/]+|weights|model/(reload|rollback|deactivate)|models/[^/]+/activate)"
+)
 """Commands that change what is decided; limits are in the journal."""
 _MOST_COMMANDS = 100_000
 _DAY_NS = 86_400 * NS
@@ -80,7 +85,7 @@ def parity(
     finally:
         reader.close()
     note("running the backtest")
-    backtest, desk = _backtest(config, prepared, since_ns, until_ns, progress)
+    backtest, desk, model = _backtest(config, prepared, since_ns, until_ns, progress)
     grounds = Grounds(
         bar_ns,
         begins,
@@ -103,7 +108,7 @@ def parity(
         sum(trip.net for trip in backtest.trips),
         _codes(live),
         _codes(backtest),
-        tuple(_notes(config, prepared, live, backtest, rows)),
+        tuple(_notes(config, prepared, model, live, backtest, rows)),
     )
 
 
@@ -113,8 +118,10 @@ def _live(
     fold = SideFold(_books(config), since_ns, until_ns)
     for event in journal:
         fold.see(event)
-    commands = reader.commands(1 << 62, _MOST_COMMANDS, since_ns=since_ns)
-    changes = (_changed(one) for one in commands if one.ns < until_ns and _sets(one))
+    commands = [one for one in reader.commands(1 << 62, _MOST_COMMANDS) if _sets(one)]
+    within = [one for one in commands if since_ns <= one.ns < until_ns]
+    before = (one for one in commands if one.ns < since_ns)
+    changes = [_changed(one) for one in (*_standing(before, reader.settings()), *within)]
     side = fold.side(changes=changes, holes=absences(reader, since_ns, until_ns))
     return msgspec.structs.replace(side, heard=tuple(heard(reader, since_ns, until_ns)))
 
@@ -125,7 +132,8 @@ def _backtest(
     since_ns: int,
     until_ns: int,
     progress: Callable[[float], None],
-) -> tuple[Side, Desk]:
+) -> tuple[Side, Desk, str]:
+    """And the version of the model that it had; "": none."""
     seen: list[tuple[Desk, JournalMemory]] = []
     result = run(
         config,
@@ -138,7 +146,7 @@ def _backtest(
     fold = SideFold(_books(config), since_ns, until_ns)
     for event in journal.events:
         fold.see(event)
-    return fold.side(holes=holes_of(prepared, until_ns), strategies=result.strategies), desk
+    return fold.side(holes=holes_of(prepared, until_ns), strategies=result.strategies), desk, result.model
 
 
 def _books(config: Config) -> Books:
@@ -153,7 +161,17 @@ def _with_cash(config: Config, equity: float) -> Config:
 
 
 def _sets(command: StoredCommand) -> bool:
-    return 200 <= command.status < 300 and command.path.startswith(_SETTING)
+    return 200 <= command.status < 300 and _SETTING.fullmatch(command.path) is not None
+
+
+def _standing(before: Iterable[StoredCommand], kept: Mapping[str, Any]) -> list[StoredCommand]:
+    """Of earlier commands the last about each strategy and the weights, where the desk still goes by them."""
+    found: dict[str, StoredCommand] = {}
+    for one in sorted(before, key=lambda one: one.ns):
+        name = one.path.removeprefix("/v1/strategies/")
+        if kept.get(WEIGHTS if one.path == "/v1/weights" else f"{STRATEGY}{name}"):
+            found[one.path] = one
+    return list(found.values())
 
 
 def _changed(command: StoredCommand) -> Changed:
@@ -187,10 +205,13 @@ def _told(prepared: Prepared) -> str:
     return clean(f"{rows:,} {kind} of {len(sources)} symbols: {', '.join(named)}", 300)
 
 
-def _notes(config: Config, prepared: Prepared, live: Side, backtest: Side, rows: Sequence[Row]) -> list[str]:
+def _notes(
+    config: Config, prepared: Prepared, model: str, live: Side, backtest: Side, rows: Sequence[Row]
+) -> list[str]:
     notes = [
         "the backtest runs with the configuration of now: what was configured otherwise then, and is written "
         "down nowhere, shows as unexplained",
+        f"it had the model that is active now: {model}" if model else "it had no model: none is active now",
         f"it began with {config.account.starting_cash:,.2f} {config.account.currency}, without positions",
         "net is of trades that ended, in the currency of the symbol",
     ]

@@ -123,8 +123,18 @@ def test_what_no_tape_has_counts_where_it_was_heard_and_can_have_mattered() -> N
     assert cause(Side((trip(),), heard=heard), Side(())) == "data"
     assert cause(Side((), heard=heard), Side((trip(),))) == "data"
     assert cause(Side((trip(20, quantity=3.0),), heard=heard), Side((trip(20),))) == "unexplained"
-    # It decides upon entries: one that was the same ends by prices.
+    # Of an entry that was the same: what ends by prices does not end by blends.
     assert cause(Side((trip(),), heard=heard), Side((trip(exit_price=105.0),))) == "unexplained"
+    turned = Order(AT + 5 * NS, 101.0, "reversal", "")
+    assert cause(Side((trip(exit=turned),), heard=heard), Side((trip(exit_price=105.0),))) == "data"
+
+
+def test_a_changed_strategy_that_only_the_backtest_heard_counts_for_both() -> None:
+    order = Order(AT, 100.0, "entry", "", ("trend", "breakout"))
+    off = (Changed(AT - NS, "command", "breakout off", "breakout"),)
+    live = Side((trip(quantity=3.0),), changes=off)
+    assert cause(live, Side((trip(),))) == "unexplained"
+    assert cause(live, Side((trip(entry=order),))) == "settings"
 
 
 def test_where_the_backtest_has_longer_bars_they_are_the_cause_and_not_what_follows() -> None:

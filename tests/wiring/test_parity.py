@@ -20,7 +20,7 @@ from engine.feeds.simulated import SimulatedVenue
 from engine.research.parity import Parity, Row
 from engine.research.plan import Plan
 from engine.research.report.parity import as_html, as_json, as_text
-from engine.store.commands import Command
+from engine.store.commands import Command, StoredCommand
 from engine.store.read import DATABASE
 from engine.store.store import Store
 from engine.wiring import parity as wiring
@@ -170,6 +170,21 @@ def test_a_strategy_that_was_switched_off(busy: Path) -> None:
 def test_a_strategy_that_is_off_in_the_configuration_of_now(calm: Path) -> None:
     report = found(calm, config(**{"strategies.rapid_rise.enabled": False}))
     assert any("rapid_rise is off" in row.told for row in of(report, "settings"))
+
+
+def test_commands_that_change_what_is_decided() -> None:
+    def command(path: str, ns: int = 1) -> StoredCommand:
+        return StoredCommand(ns, ns, "anna", "trade", "", "POST", path, "{}", "", 200, "ok", 0)
+
+    for path in ("strategies/trend", "weights", "model/deactivate", "model/rollback", "models/ab12/activate"):
+        assert wiring._sets(command(f"/v1/{path}")), path
+    for path in ("models/ab12/shadow", "models/shadow", "model/info", "orders", "limits"):
+        assert not wiring._sets(command(f"/v1/{path}")), path
+    # Of another day: what the desk still goes by.
+    earlier = [command("/v1/strategies/trend", 3), command("/v1/strategies/trend", 2), command("/v1/weights")]
+    earlier += [command("/v1/strategies/breakout", 4), command("/v1/models/ab12/activate", 5)]
+    kept = {"strategy:trend": {"weight": 2.0}, "weights": {"speed": 0.0}}
+    assert wiring._standing(earlier, kept) == [earlier[2], earlier[0]]
 
 
 def test_what_the_desk_heard_beside_the_market(tmp_path: Path) -> None:
