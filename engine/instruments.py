@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from typing import Protocol
 
 import msgspec
 
@@ -60,6 +61,23 @@ def venue_of(symbol: str) -> str:
     return symbol.partition(":")[0]
 
 
+class Terms(Protocol):
+    """What a venue tells of an instrument."""
+
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def tick_size(self) -> Decimal: ...
+    @property
+    def lot_size(self) -> Decimal: ...
+    @property
+    def min_notional(self) -> Decimal: ...
+    @property
+    def max_quantity(self) -> Decimal: ...
+    @property
+    def quote_currency(self) -> str: ...
+
+
 class Instruments:
     """All instruments of an engine, by symbol and by index. Indices are dense and never reused."""
 
@@ -108,6 +126,11 @@ class Instruments:
         self._by_symbol[symbol] = instrument
         return instrument
 
+    def learn(self, told: Terms) -> None:
+        """Give a known instrument what its venue tells of it."""
+        grid = told.tick_size, told.lot_size, told.min_notional, told.max_quantity
+        self.set_grid(told.symbol, *grid, told.quote_currency)
+
     def set_grid(
         self,
         symbol: str,
@@ -129,5 +152,7 @@ class Instruments:
             assumed=False,
             max_quantity=max_quantity,
         )
+        if told == known:
+            return
         self._all[known.index] = told
         self._by_symbol[symbol] = told

@@ -10,12 +10,22 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.events import BookStatus, Candle, Depth, FeedStatus, Gap, Malformed, Quarantined, Signal
+from engine.events import (
+    BookStatus,
+    Candle,
+    Depth,
+    FeedStatus,
+    Gap,
+    GridChange,
+    Malformed,
+    Quarantined,
+    Signal,
+)
 
 EPOCH = 1_000_000_000
 """Rounds of one owner of the market stage."""
 
-News = Depth | BookStatus | Candle | Gap | FeedStatus | Malformed
+News = Depth | BookStatus | GridChange | Candle | Gap | FeedStatus | Malformed
 
 
 class Listed(msgspec.Struct, frozen=True, array_like=True):

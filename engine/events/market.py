@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 from engine.events.base import Event
@@ -63,6 +64,19 @@ class BookStatus(Event, frozen=True, gc=False):
     """Why it is not live; "" when it is."""
     quotes: bool
     """The symbol's quotes are the top of this book: they are wrong with it."""
+    recv_ns: int
+
+
+class GridChange(Event, frozen=True, gc=False):
+    """A venue changed an instrument's grid, or its least or largest order."""
+
+    symbol: str
+    tick_size: Decimal
+    lot_size: Decimal
+    min_notional: Decimal
+    max_quantity: Decimal
+    """0: none is told."""
+    quote_currency: str
     recv_ns: int
 
 
@@ -189,5 +203,5 @@ class Sentiment(Event, frozen=True, gc=False):
     recv_ns: int
 
 
-MarketEvent = Trade | Quote | Depth | BookStatus | Candle | Gap | FeedStatus | Malformed
+MarketEvent = Trade | Quote | Depth | BookStatus | GridChange | Candle | Gap | FeedStatus | Malformed
 ContextEvent = OpenInterest | OptionsFlow | Sentiment

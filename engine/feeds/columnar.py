@@ -30,7 +30,7 @@ from engine.errors import TapeError
 from engine.events import MarketEvent
 from engine.feeds.base import InstrumentSpec
 from engine.feeds.columns import CODES_V1, Ticks, packed, unpacked
-from engine.feeds.news import Placed, believed
+from engine.feeds.news import Placed, believed, is_sound
 from engine.feeds.tape_files import create
 from engine.text import clean
 from engine.ticks import TICK
@@ -249,7 +249,7 @@ class ColumnarReader:
             if tables is None or len(self.symbols) + len(tables.symbols) > _MAX_SYMBOLS:
                 break
             self.symbols += [clean(symbol, 80) for symbol in tables.symbols]
-            specs |= {spec.symbol: spec for spec in tables.specs if _is_sound(spec)}
+            specs |= {spec.symbol: spec for spec in tables.specs if is_sound(spec)}
         self.specs = list(specs.values())
 
     def span(self) -> tuple[int, int]:
@@ -339,13 +339,3 @@ def _read(
     except msgspec.MsgspecError:
         return None
     return _Tables(found) if isinstance(found, list) else found
-
-
-def _is_sound(spec: InstrumentSpec) -> bool:
-    grid = (spec.tick_size, spec.lot_size)
-    rest = (spec.min_notional, spec.max_quantity)
-    return (
-        clean(spec.symbol, 80) == spec.symbol
-        and all(step.is_finite() and step > 0 for step in grid)
-        and all(least.is_finite() and least >= 0 for least in rest)
-    )

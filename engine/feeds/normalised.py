@@ -8,7 +8,7 @@ the file's.
 What the desk writes itself says more: ``sym`` the symbol, ``recv`` the time of receipt (``ts`` is then the
 venue's), ``back`` whether it was fetched after a cut; its quotes are a best bid and offer already. Beside
 ticks it writes ``"k": "G"`` gaps (``id`` to ``last``), ``"B"`` books that became wrong, or right (``live``),
-and ``"X"`` frames that could not be read, each with ``why``.
+and ``"X"`` frames that could not be read, each with ``why``. Of grids it says nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from typing import Annotated
 import msgspec
 
 from engine.events import BookStatus, Gap, Malformed, MarketEvent, Quote, Trade
-from engine.feeds.news import News
 from engine.feeds.timestamps import MAX_NS
 from engine.text import clean
 
@@ -186,7 +185,7 @@ def lines_of(events: Iterable[MarketEvent]) -> bytes:
     return b"".join(lines)
 
 
-def _row_of(event: News) -> dict[str, object]:
+def _row_of(event: Gap | BookStatus | Malformed) -> dict[str, object]:
     row: dict[str, object] = {"ts": event.recv_ns}
     if isinstance(event, Gap):
         row |= {"sym": event.symbol, "k": "G", "id": event.first_id, "last": event.last_id}

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from engine.events import BookStatus, Gap, Malformed, MarketEvent, Quote, Trade
-from engine.feeds.news import Placed
+from engine.events import MarketEvent, Quote, Trade
+from engine.feeds.news import News, Placed
 from engine.ticks import BACKFILLED, QUOTE, TICK, TRADE, pack_tick
 
 Ticks = npt.NDArray[np.void]
@@ -45,7 +45,7 @@ class Packer:
                     self._buffer, offset, event.recv_ns, event.event_ns, -1, index, QUOTE, 0, 0, 0,
                     event.bid, event.ask, event.bid_size, event.ask_size,
                 )  # fmt: skip
-            elif isinstance(event, Gap | BookStatus | Malformed):
+            elif isinstance(event, News):
                 self._news.append((len(self), event))
 
     def index(self, symbol: str) -> int:

@@ -51,10 +51,11 @@ class TickTape:
         writer = self._writer
         return self._before + (writer.size if writer is not None else 0)
 
-    def know(self, specs: Sequence[InstrumentSpec]) -> None:
-        """Tell of instruments, in this file and those to come. Raises TapeError."""
+    def know(self, specs: Sequence[InstrumentSpec], *, later: bool = False) -> None:
+        """Tell of instruments, in this file and those to come; ``later``: only in those, because this one
+        holds the change at its place. Raises TapeError."""
         self._specs |= {spec.symbol: spec for spec in specs}
-        if self._writer is not None:
+        if self._writer is not None and not later:
             self._writer.add_specs(specs)
 
     def write(self, ticks: Ticks, symbols: Sequence[str], news: Sequence[Placed] = ()) -> None:
@@ -191,11 +192,11 @@ class Recorder:
         if not self._hand_over(size, lambda: tape.write(ticks, symbols, news)):
             self.ticks_lost += len(ticks)
 
-    def know(self, specs: Sequence[InstrumentSpec]) -> None:
-        """Instruments whose grids are known, or known better, from here on."""
+    def know(self, specs: Sequence[InstrumentSpec], *, later: bool = False) -> None:
+        """Instruments whose grids are known, or known better, from here on; ``later`` as of ``TickTape``."""
         tape = self._ticks
         if tape is not None and specs:
-            self._hand_over(len(specs) * _NEWS_BYTES, lambda: tape.know(specs))
+            self._hand_over(len(specs) * _NEWS_BYTES, lambda: tape.know(specs, later=later))
 
     def taker(self, venue: str) -> Callable[[Frame], None]:
         """What takes the frames of a venue: see ``Tap``."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +18,7 @@ from types import MappingProxyType
 import numpy as np
 
 from engine.errors import TapeError
-from engine.events import MarketEvent, Quote, Trade
+from engine.events import GridChange, MarketEvent, Quote, Trade
 from engine.feeds.base import InstrumentSpec
 from engine.feeds.capture import Ticks
 from engine.feeds.columnar import MAGIC, ColumnarReader
@@ -26,6 +27,7 @@ from engine.feeds.news import Placed
 from engine.feeds.read_ahead import read_ahead
 from engine.feeds.registry import VENUES
 from engine.feeds.text_tape import TextTape
+from engine.instruments import Terms
 from engine.text import clean
 from engine.ticks import BACKFILLED, TRADE
 
@@ -67,9 +69,12 @@ class Tape:
         self.venue: str = "+".join(sorted(names))
         """The venue decoded; "tape" for normalised and columnar ones; "a+b" when captures of several are
         merged."""
-        told = chain((file.specs for file in self._files), (reader.specs for reader in self._readers))
-        self.specs: list[InstrumentSpec] = list({s.symbol: s for s in chain.from_iterable(told)}.values())
-        """What instrument replies at the head of the captures tell, or columnar tapes."""
+        specs = {spec.symbol: spec for file in self._files for spec in file.specs}
+        for spec in chain.from_iterable(reader.specs for reader in self._readers):
+            specs.setdefault(spec.symbol, spec)
+        self.specs: list[InstrumentSpec] = list(specs.values())
+        """What instrument replies at the head of the captures tell, or the first columnar tape that tells of
+        a symbol: another grid in a later one comes at its place."""
         self.symbols: list[str] = list(dict.fromkeys(chain.from_iterable(r.symbols for r in self._readers)))
         """The table of symbols; the ``symbol`` of a packed tick is an index into it."""
 
@@ -120,13 +125,21 @@ class Tape:
 
     def _blocks(self) -> Iterator[list[MarketEvent] | Ticks]:
         index = {symbol: number for number, symbol in enumerate(self.symbols)}
+        grids = _Grids(self.specs)
         for reader in self._readers:
             table = np.array([index[symbol] for symbol in reader.symbols], np.int32)
             same = bool((table == np.arange(len(table))).all())
             with closing(read_ahead(reader.stream())) as blocks:
+                others = reader is not self._readers[0]
                 for block in blocks:
-                    if not (same or isinstance(block, list)):
-                        block["symbol"] = table[block["symbol"]]
+                    if isinstance(block, list):
+                        grids.note(block)
+                    else:
+                        if others and len(block) and (changes := grids.changes(reader.specs, block)):
+                            yield changes
+                        others = False
+                        if not same:
+                            block["symbol"] = table[block["symbol"]]
                     yield block
 
     def _merged(self, size: int) -> Iterator[list[MarketEvent]]:
@@ -139,6 +152,31 @@ class Tape:
                 batch = []
         if batch:
             yield batch
+
+
+class _Grids:
+    """Those in force while tapes are played one after another."""
+
+    def __init__(self, specs: Sequence[InstrumentSpec]) -> None:
+        self._known = {spec.symbol: _terms(spec) for spec in specs}
+
+    def note(self, events: Sequence[MarketEvent]) -> None:
+        self._known |= {one.symbol: _terms(one) for one in events if isinstance(one, GridChange)}
+
+    def changes(self, specs: Sequence[InstrumentSpec], ticks: Ticks) -> list[MarketEvent]:
+        """What a tape that begins with ``ticks`` tells else."""
+        at_ns = int(ticks["recv_ns"][0])
+        found: list[MarketEvent] = [
+            GridChange(spec.symbol, *_terms(spec), at_ns)
+            for spec in specs
+            if self._known.get(spec.symbol) != _terms(spec)
+        ]
+        self.note(found)
+        return found
+
+
+def _terms(told: Terms) -> tuple[Decimal, Decimal, Decimal, Decimal, str]:
+    return told.tick_size, told.lot_size, told.min_notional, told.max_quantity, told.quote_currency
 
 
 def _share_contracts(files: Sequence[TextTape]) -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from msgspec.structs import replace
 
 from engine.errors import ConfigError, SymbolError, TapeError
-from engine.events import Malformed
+from engine.events import BookStatus, Gap, GridChange, Malformed
 from engine.feeds.base import InstrumentSpec
 from engine.feeds.capture import read_row
 from engine.feeds.columnar import ColumnarWriter
@@ -35,6 +36,7 @@ _NAMES = re.compile(r'"(?:symbol|instId|product_id|pair|s|S)":"([^"]{1,40})"')
 _NAME_V1 = re.compile(r'","([^"]{1,40})"\]$')
 FORMS = (".tape", ".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
 """What a converted tape's name may end with, which says its form."""
+_OF_MARKET = (Gap, BookStatus)
 _COLUMNS = ("recv_ns", "event_ns", "symbol", "kind", "trade_id", "price", "size", "side", "bid", "bid_size")
 _HEADER = (*_COLUMNS, "ask", "ask_size", "backfilled")
 
@@ -81,16 +83,24 @@ def cut(
             part = block[wanted]
             told = [
                 (int(np.count_nonzero(wanted[:at])), event)
-                for at, event in news
+                for at, event in _from(news, from_ns)
                 if from_ns <= event.recv_ns < to_ns and _is_told_of(event, given)
             ]
             if len(part) or told:
                 writer.write(part, ticks.symbols, told)
                 written += len(part)
-                found = found or bool(len(part)) or any(not isinstance(event, Malformed) for _, event in told)
+                found = found or bool(len(part)) or any(isinstance(event, _OF_MARKET) for _, event in told)
         if not found:
             raise _nothing(path, out)
     return Written(written, ticks.tape.truncated)
+
+
+def _from(news: Sequence[Placed], from_ns: int) -> list[Placed]:
+    """Of what was told before, grids that were changed are still in force then."""
+    return [
+        (at, replace(event, recv_ns=max(event.recv_ns, from_ns)) if isinstance(event, GridChange) else event)
+        for at, event in news
+    ]
 
 
 def _nothing(path: Path, out: Path) -> TapeError:

@@ -232,14 +232,7 @@ class Desk:
         for spec in specs:
             if self.instruments.get(spec.symbol) is None:
                 self.intake.add_symbol(spec.symbol)
-            self.instruments.set_grid(
-                spec.symbol,
-                spec.tick_size,
-                spec.lot_size,
-                spec.min_notional,
-                spec.max_quantity,
-                spec.quote_currency,
-            )
+            self.instruments.learn(spec)
 
     def on_block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
         """A block of packed ticks of a tape; it is written to."""

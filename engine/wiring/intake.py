@@ -18,13 +18,14 @@ from engine.events import (
     Depth,
     FeedStatus,
     Gap,
+    GridChange,
     Malformed,
     MarketEvent,
     Quote,
     Trade,
 )
 from engine.features.engine import NONE, FeatureEngine
-from engine.feeds.news import Placed
+from engine.feeds.news import News, Placed
 from engine.feeds.registry import ids_rise
 from engine.instruments import Instrument, Instruments, venue_of
 from engine.market.quarantine import Tick
@@ -42,7 +43,7 @@ _MOST_NEWS = 1024
 _ROW = TICK.itemsize
 
 Ticks = NDArray[np.void]
-OtherEvent = Depth | BookStatus | Candle | Gap | FeedStatus | Malformed
+OtherEvent = Depth | BookStatus | GridChange | Candle | Gap | FeedStatus | Malformed
 
 
 class Intake:
@@ -157,7 +158,7 @@ class Intake:
                 assert not isinstance(event, Quote | Trade)
                 self._run_packed(count, trades)
                 count = offset = trades = 0
-                if self._tape_address and isinstance(event, Gap | BookStatus | Malformed):
+                if self._tape_address and isinstance(event, News):
                     self._note_news(event)
                 self._on_other(event)
                 continue
@@ -196,7 +197,9 @@ class Intake:
         """So many ticks were not believed elsewhere."""
         self.rejected[reason] += count
 
-    def _note_news(self, event: Gap | BookStatus | Malformed) -> None:
+    def _note_news(self, event: News) -> None:
+        if isinstance(event, GridChange):
+            self.cut()  # what came before is recorded under the grid that it came on
         self._news.append((int(self._tape[0]), event))
         if len(self._news) >= _MOST_NEWS:
             self.cut()

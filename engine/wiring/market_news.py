@@ -1,4 +1,5 @@
-"""What the market tells beside ticks: books wrong or right, depth, bars, gaps, frames that cannot be read.
+"""What the market tells beside ticks: books wrong or right, depth, bars, gaps, changed grids, frames that
+cannot be read.
 
 Gaps: the symbol's windows and bars say from then on that trades are missing in them, until they have rolled
 past it; nothing can repair them, since trades that a backfill brings are counted and never fed to a window,
@@ -12,10 +13,10 @@ import logging
 from collections.abc import Callable
 
 from engine.config import Config
-from engine.events import NS, BookStatus, Candle, Depth, FeedStatus, Gap, Malformed, Trade
+from engine.events import NS, BookStatus, Candle, Depth, FeedStatus, Gap, GridChange, Malformed, Trade
 from engine.execution.paper import PaperVenue
 from engine.features.engine import FeatureEngine
-from engine.instruments import Instruments
+from engine.instruments import Instrument, Instruments
 from engine.market.freshness import Freshness
 from engine.market.quarantine import Quarantine
 from engine.wiring.candle_prints import POLLED as POLLED
@@ -29,7 +30,7 @@ _MOST_TOLD = 10_000
 TOLD_AGAIN_NS = 60 * NS
 """Alerts are journaled one by one: of a symbol's gaps one is told in so long, and how many came beside it."""
 
-OtherEvent = Depth | BookStatus | Candle | Gap | FeedStatus | Malformed
+OtherEvent = Depth | BookStatus | GridChange | Candle | Gap | FeedStatus | Malformed
 
 
 def _nobody(candle: Candle) -> None:
@@ -86,6 +87,8 @@ class MarketNews:
             self._on_book(event)
         elif isinstance(event, Gap):
             self._on_gap(event)
+        elif isinstance(event, GridChange):
+            self._on_grid(event)
         elif isinstance(event, Malformed):
             self._count("feeds:MALFORMED")
             self._quarantine.frame(event)
@@ -111,6 +114,18 @@ class MarketNews:
         self._paper.forget_depth(symbol)
         if status.quotes:
             self._features.doubt_quote(instrument.index)
+
+    def _on_grid(self, change: GridChange) -> None:
+        """What is decided from now on is on the new grid; orders at work stay as they were accepted."""
+        symbol = change.symbol
+        before = self._instruments.get(symbol)
+        if before is None:
+            self._add_symbol(symbol, 1.0)
+        self._instruments.learn(change)
+        now = self._instruments.get(symbol)
+        if before is None or now is None or before.assumed or not (told := _changes(before, now)):
+            return
+        self._alert("warning", symbol, f"the venue changed {told}; orders at work stay as they are")
 
     def _on_gap(self, gap: Gap) -> None:
         instrument = self._instruments.get(gap.symbol)
@@ -151,3 +166,13 @@ class MarketNews:
         trade = print_of(candle)
         if trade is not None:
             self._on_trade(trade)
+
+
+def _changes(before: Instrument, now: Instrument) -> str:
+    steps = {
+        "tick": (before.tick_size, now.tick_size),
+        "lot": (before.lot_size, now.lot_size),
+        "least notional": (before.min_notional, now.min_notional),
+        "largest order": (before.max_quantity, now.max_quantity),
+    }
+    return ", ".join(f"{name} {old:f} to {new:f}" for name, (old, new) in steps.items() if old != new)

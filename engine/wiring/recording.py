@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.config import RecordConfig
-from engine.events import NS
+from engine.events import NS, GridChange
 from engine.feeds.base import InstrumentSpec
 from engine.feeds.news import Placed
 from engine.feeds.packing import Ticks
@@ -102,12 +102,13 @@ class Recording:
 
     def _take(self, ticks: Ticks, news: list[Placed]) -> None:
         assert self._recorder is not None
-        grids = self._intake.grids
-        told = [one for one in grids if self._told.get(one.symbol) is not one]
-        if told:
-            self._told |= {one.symbol: one for one in told}
-            self._recorder.know([_spec(one) for one in told])
+        changed = {event.symbol for _, event in news if isinstance(event, GridChange)}
+        new = [one for one in self._intake.grids if self._told.get(one.symbol) is not one]
+        in_place = [one for one in new if one.symbol in changed and one.symbol in self._told]
+        self._recorder.know([_spec(one) for one in new if one not in in_place])
+        self._told |= {one.symbol: one for one in new}
         self._recorder.ticks(ticks, self._intake.symbols, news)
+        self._recorder.know([_spec(one) for one in in_place], later=True)
 
     async def run(self) -> None:
         """Hand over in time, and tell of what is lost, until cancelled."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from engine.config import Config
 from engine.errors import ConfigError, FeedError, TickdeskError
-from engine.events import FeedState
+from engine.events import FeedState, GridChange
 from engine.feeds.base import (
     Feed,
     InstrumentSpec,
@@ -34,6 +34,10 @@ RETRY_S = 15.0
 """Between two questions for a venue's instruments."""
 REFUSED_S = 60.0
 """The same where the venue refused: what stands in its way may pass."""
+ANEW_S = 6 * 3600.0
+"""After so long a venue is asked whether it changed any: a desk runs for weeks."""
+ANEW_FAILED_S = 900.0
+"""And after so long again where it does not answer that: grids are known."""
 FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 30.0
 """Before a feed that failed runs again: doubling, and over again when it ran for longer than the most."""
@@ -84,6 +88,10 @@ def unfed_symbols(config: Config, feeds: Sequence[Feed]) -> str:
 class Taker(Protocol):
     """Whom feeds are run for: a desk, or what stands for it."""
 
+    @property
+    def now_ns(self) -> int:
+        """Its clock."""
+
     def adopt(self, specs: Sequence[InstrumentSpec]) -> None:
         """Add instruments with the grid that their venue told."""
 
@@ -92,18 +100,18 @@ class Taker(Protocol):
 
 
 async def run_feed(desk: Taker, feed: Feed, sink: Sink) -> None:
-    """Learn a live feed's instruments and run it, until cancelled.
+    """Learn a live feed's instruments, now and then anew, and run it, until cancelled.
 
     A bug in it costs its data for a while and nothing else: it is logged with its traceback, told in the
     feed's stats, and the feed runs again after a pause. What is wrong with the configuration ends it, in one
     clear error; but symbols that the venue does not know any more do not take the others with them.
     """
-    told: set[str] = set()
+    learning = _Learning(desk, feed, sink)
     pause_s = FIRST_PAUSE_S
     while True:
         began_s = time.monotonic()
         try:
-            await _run(desk, feed, sink, told)
+            await _run(learning, feed, sink)
             return
         except Exception as error:
             wrong = _wrong(error)
@@ -119,11 +127,12 @@ async def run_feed(desk: Taker, feed: Feed, sink: Sink) -> None:
         pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
 
-async def _run(desk: Taker, feed: Feed, sink: Sink, told: set[str]) -> None:
+async def _run(learning: _Learning, feed: Feed, sink: Sink) -> None:
     """Once. The simulated venue's instruments are known already: its past was played to the desk."""
     async with TaskGroup() as beside:
-        wait_s = 0.0 if isinstance(feed, SimulatedFeed) else await learn_instruments(desk, feed, told)
-        beside.create_task(_learn_later(desk, feed, wait_s, told))
+        if not isinstance(feed, SimulatedFeed):
+            wait_s = await learning.ask()
+            beside.create_task(learning.go_on(wait_s))
         await feed.run(sink)
 
 
@@ -138,45 +147,73 @@ def _kind(error: Exception) -> str:
     return _kind(error.exceptions[0]) if isinstance(error, ExceptionGroup) else type(error).__name__
 
 
-async def learn_instruments(desk: Taker, feed: Feed, told: set[str], *, running: bool = False) -> float:
-    """Give the desk a venue's grids. Returns the seconds after which to ask again; 0 when it has them.
+class _Learning:
+    """What a venue tells of its instruments, and whether that changes while the desk runs."""
 
-    Symbols that the venue does not know are left out, and told; raises FeedError where it knows none. A feed
-    that is ``running`` goes on as it is. What was ``told`` is not told again.
-    """
+    def __init__(self, desk: Taker, feed: Feed, sink: Sink) -> None:
+        self._desk = desk
+        self._feed = feed
+        self._sink = sink
+        self._known: dict[str, InstrumentSpec] = {}
+        self._told: set[str] = set()
+        """It is not told again."""
 
-    def tell(error: FeedError, more: str) -> None:
+    async def go_on(self, wait_s: float) -> None:
+        """Until cancelled. Data that comes before the venue answers is on grids that are assumed."""
+        while True:
+            await asyncio.sleep(wait_s or ANEW_S)
+            wait_s = await self.ask(running=True)
+
+    async def ask(self, *, running: bool = False) -> float:
+        """Give the desk the grids. Returns the seconds after which to ask again; 0 when it has them.
+
+        Symbols that the venue does not know are left out, and told; raises FeedError where it knows none. A
+        feed that is ``running`` goes on as it is.
+        """
+        feed = self._feed
+        try:
+            specs = await feed.instruments()
+        except UnreachableError as error:
+            log.getChild(feed.venue).warning("instruments: %s", error)
+            return max(ANEW_FAILED_S if self._known else RETRY_S, error.retry_after_s)
+        except UnknownSymbolsError as error:
+            if running:
+                self._tell(error, "nothing of them is to be expected")
+            elif error.known and isinstance(feed, LeavesOut):
+                self._tell(error, "the feed goes on without")
+                feed.leave_out(error.natives)
+            else:
+                raise
+            specs = list(error.known)
+        except RefusedError as error:
+            if self._known:
+                log.getChild(feed.venue).warning("instruments: %s", error)
+                return ANEW_FAILED_S
+            self._tell(error, f"it is asked again every {REFUSED_S:g} s, and grids are assumed meanwhile")
+            return REFUSED_S
+        self._take(specs)
+        return 0.0
+
+    def _take(self, specs: Sequence[InstrumentSpec]) -> None:
+        """Changes go the way of the data: who records them, or decides elsewhere, has them at their place."""
+        known = self._known
+        self._desk.adopt([spec for spec in specs if spec.symbol not in known])
+        changed = [spec for spec in specs if known.get(spec.symbol, spec) != spec]
+        known |= {spec.symbol: spec for spec in specs}
+        if changed:
+            now_ns = self._desk.now_ns
+            self._sink([_change(spec, now_ns) for spec in changed])
+
+    def _tell(self, error: FeedError, more: str) -> None:
         text = f"{error}; {more}"
-        if text not in told:
-            told.add(text)
-            desk.alert("error", feed.venue, text)
-
-    try:
-        specs = await feed.instruments()
-    except UnreachableError as error:
-        log.getChild(feed.venue).warning("instruments: %s", error)
-        return max(RETRY_S, error.retry_after_s)
-    except UnknownSymbolsError as error:
-        if running:
-            tell(error, "nothing of them is to be expected")
-        elif error.known and isinstance(feed, LeavesOut):
-            tell(error, "the feed goes on without")
-            feed.leave_out(error.natives)
-        else:
-            raise
-        specs = list(error.known)
-    except RefusedError as error:
-        tell(error, f"it is asked again every {REFUSED_S:g} s, and grids are assumed meanwhile")
-        return REFUSED_S
-    desk.adopt(specs)
-    return 0.0
+        if text not in self._told:
+            self._told.add(text)
+            self._desk.alert("error", self._feed.venue, text)
 
 
-async def _learn_later(desk: Taker, feed: Feed, wait_s: float, told: set[str]) -> None:
-    """Until the venue answers: meanwhile its data comes, on grids that are assumed."""
-    while wait_s > 0:
-        await asyncio.sleep(wait_s)
-        wait_s = await learn_instruments(desk, feed, told, running=True)
+def _change(spec: InstrumentSpec, now_ns: int) -> GridChange:
+    grid = spec.tick_size, spec.lot_size, spec.min_notional, spec.max_quantity
+    return GridChange(spec.symbol, *grid, spec.quote_currency, now_ns)
 
 
 def adopt(desk: Taker, specs: Sequence[InstrumentSpec]) -> None:

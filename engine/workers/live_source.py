@@ -115,6 +115,10 @@ class LiveSource:
 
     # --- for whom feeds run ---
 
+    @property
+    def now_ns(self) -> int:
+        return self._rounds.clock_ns
+
     def adopt(self, specs: Sequence[InstrumentSpec]) -> None:
         """Instruments with the grid that their venue told."""
         self._rounds.adopt(specs)

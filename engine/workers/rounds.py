@@ -14,7 +14,18 @@ import numpy as np
 
 from engine.bus.messages import Listed, News, Placed, Round, ShardTicks
 from engine.config import Config
-from engine.events import NS, BookStatus, Candle, Depth, Gap, MarketEvent, Quarantined, Quote, Trade
+from engine.events import (
+    NS,
+    BookStatus,
+    Candle,
+    Depth,
+    Gap,
+    GridChange,
+    MarketEvent,
+    Quarantined,
+    Quote,
+    Trade,
+)
 from engine.feeds.base import InstrumentSpec
 from engine.feeds.registry import ids_rise
 from engine.instruments import Instruments, venue_of
@@ -155,14 +166,7 @@ class Rounds:
         for spec in specs:
             index = self.add_symbol(spec.symbol)
             before = self.instruments[index]
-            self.instruments.set_grid(
-                spec.symbol,
-                spec.tick_size,
-                spec.lot_size,
-                spec.min_notional,
-                spec.max_quantity,
-                spec.quote_currency,
-            )
+            self.instruments.learn(spec)
             if self.instruments[index] != before:
                 self._list(index)
 
@@ -314,10 +318,14 @@ class Rounds:
             return
         if isinstance(event, Gap | Candle) and event.symbol not in self._index:
             self._strangers.add(event.symbol)
-        grave = isinstance(event, Gap | BookStatus)
+        grave = isinstance(event, Gap | BookStatus | GridChange)
         if len(self._news) >= (2 * MOST_NEWS if grave else MOST_NEWS):
             self.lost += 1
             return
+        if isinstance(event, GridChange):
+            index = self.add_symbol(event.symbol)
+            self.instruments.learn(event)
+            self._unlisted[index] = self._listing(index)  # for who comes later; the others are told in place
         self._news.append((self._count, event))
 
     def _candle(self, candle: Candle) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from engine.bus.messages import News
-from engine.events import BookStatus, Gap, Malformed
+from engine.feeds.news import News as TapeNews
 from engine.feeds.news import Placed
 from engine.instruments import Instrument, Instruments
 from engine.ticks import TICK
@@ -44,9 +44,7 @@ class RoundsTape:
         """A round as it came, which is copied; ``news`` by how many of its ticks came before."""
         if self._on_block is None:
             return
-        told = [
-            (self._count + at, event) for at, event in news if isinstance(event, Gap | BookStatus | Malformed)
-        ]
+        told = [(self._count + at, event) for at, event in news if isinstance(event, TapeNews)]
         if len(ticks):
             self._parts.append(ticks.copy())
             self._count += len(ticks)

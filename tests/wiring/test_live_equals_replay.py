@@ -11,8 +11,21 @@ import pytest
 
 from console.cli import main
 from engine.config import RecordConfig
-from engine.events import NS, BookStatus, Gap, Malformed, MarketEvent, Quote, Trade
+from engine.events import (
+    NS,
+    Alert,
+    BookStatus,
+    Gap,
+    GridChange,
+    Malformed,
+    MarketEvent,
+    OrderEvent,
+    Quote,
+    Trade,
+)
 from engine.feeds.base import InstrumentSpec
+from engine.feeds.columnar import ColumnarWriter
+from engine.feeds.packing import Packer
 from engine.feeds.tape import Tape, events_of
 from engine.feeds.tape_info import tape_info
 from engine.wiring.recording import Recording
@@ -115,6 +128,60 @@ def test_converted_and_cut_it_keeps_what_was_told_between_ticks(
         assert (info.books_wrong, info.undecodable, info.gaps) == (2, 1, 2)
     assert main(["tape", "info", str(path)]) == 0
     assert "2 times wrong" in capsys.readouterr().out
+
+
+COARSE = Decimal("0.05"), Decimal("0.25"), Decimal(6), Decimal(90), "USD"
+
+
+@pytest.mark.parametrize("batch", [1, 7, 5000])
+def test_a_grid_that_the_venue_changed_is_replayed_from_where_it_did(batch: int, tmp_path: Path) -> None:
+    events = live()
+    at = next(n for n, event in enumerate(events) if isinstance(event, Malformed))
+    early = GridChange(A, Decimal("0.02"), *COARSE[1:], events[10].recv_ns)
+    late = GridChange(A, *COARSE, events[at].recv_ns)
+    events = [*events[:10], early, *events[10:at], late, *events[at:]]
+    bench, path = recorded(tmp_path, batch, events)
+    told = [alert.text for alert in bench.kinds(Alert) if "changed" in alert.text]
+    assert told == [
+        "the venue changed tick 0.01 to 0.02, lot 0.001 to 0.25, least notional 5 to 6, largest order 100"
+        " to 90; orders at work stay as they are",
+        "the venue changed tick 0.02 to 0.05; orders at work stay as they are",
+    ]
+    again = Bench()
+    taped(again, path)
+    assert outcome(again) == outcome(bench)
+    assert played(path) == events and Tape([path]).specs == SPECS
+    begin, end = late.recv_ns - NS, late.recv_ns
+    cut = tmp_path / "c.tape"
+    assert main(["tape", "cut", str(path), "--from", str(begin), "--to", str(end), "-o", str(cut)]) == 0
+    inside = [event for event in events if begin <= event.recv_ns < end]
+    assert played(cut) == [msgspec.structs.replace(early, recv_ns=begin), *inside]
+
+
+def test_what_is_decided_after_a_change_is_on_the_new_grid() -> None:
+    bench = Bench()
+    adopt(bench.desk, SPECS)
+    bench.desk.on_events([GridChange(A, *COARSE, START_NS), *flow()])
+    asked = [event.request for event in bench.kinds(OrderEvent) if event.request is not None]
+    assert asked and not any(request.quantity % COARSE[1] for request in asked)
+
+
+def test_the_next_file_of_a_recording_begins_with_the_grid_that_is_in_force(tmp_path: Path) -> None:
+    first, second = tmp_path / "1.tape", tmp_path / "2.tape"
+    changed = [msgspec.structs.replace(SPECS[1], tick_size=COARSE[0])]
+    for path, specs, at_ns in ((first, SPECS[1:], START_NS), (second, changed, START_NS + NS)):
+        packer = Packer()
+        packer.add([Trade(A, at_ns // NS, 100.0, 1.0, 1, at_ns, at_ns)])
+        with ColumnarWriter(path, packer.symbols, specs) as writer:
+            writer.write(*packer.take())
+    tape = Tape([first, second])
+    bench = Bench()
+    adopt(bench.desk, tape.specs)
+    grids = []
+    for batch in tape.batches():
+        bench.desk.on_events(batch if isinstance(batch, list) else events_of(batch, tape.symbols))
+        grids.append(bench.desk.instruments[0].tick_size)
+    assert grids == [Decimal("0.01"), COARSE[0], COARSE[0]]
 
 
 def test_a_tape_cut_off_gives_what_was_told_up_to_its_last_block(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Coroutine
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.config import (
@@ -20,7 +21,7 @@ from engine.config import (
     SymbolExits,
 )
 from engine.errors import ConfigError, FeedError
-from engine.events import NS, Alert, FeedState, MarketEvent, Trade
+from engine.events import NS, Alert, FeedState, GridChange, MarketEvent, Trade
 from engine.feeds.base import FeedStats, InstrumentSpec, Sink, UnknownSymbolsError, UnreachableError
 from engine.feeds.rest import RefusedError
 from engine.wiring import sources
@@ -256,3 +257,34 @@ def test_a_position_whose_symbol_was_taken_out_of_its_feed_is_told() -> None:
         alerts = [one for one in bench.journal if isinstance(one, Alert) and one.source == "positions"]
         assert [one.level for one in alerts] == told
         assert all("no feed brings sim:BTC-USD: neither priced nor closed" in one.text for one in alerts)
+
+
+async def test_a_grid_that_changes_while_the_feed_runs_goes_the_way_of_its_data(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever records it, or decides elsewhere, has it at its place; a venue that is away changes nothing."""
+    monkeypatch.setattr(sources, "ANEW_S", 0.001)
+    monkeypatch.setattr(sources, "ANEW_FAILED_S", 0.001)
+    bench, sunk = Bench(), list[MarketEvent]()
+    feed = FakeFeed([None, None, away(), RefusedError("no"), None], [None])
+    coarse = msgspec.structs.replace(SPEC, tick_size=Decimal("0.5"))
+    specs = iter([SPEC, SPEC, coarse])
+    asked = feed.instruments
+
+    async def answer() -> list[InstrumentSpec]:
+        await asked()
+        return [next(specs, coarse)]
+
+    monkeypatch.setattr(feed, "instruments", answer)
+
+    def sink(events: list[MarketEvent]) -> None:
+        sunk.extend(events)
+        bench.desk.on_events(events)
+
+    await run_until(run_feed(bench.desk, feed, sink), lambda: feed.asked > 8)
+    (change,) = (event for event in sunk if isinstance(event, GridChange))
+    assert change == GridChange(A, Decimal("0.5"), Decimal("0.5"), Decimal(7), Decimal(0), "B", START_NS)
+    found = bench.desk.instruments.get(A)
+    assert found is not None and found.tick_size == Decimal("0.5")
+    (told,) = bench.kinds(Alert)
+    assert (told.level, told.source) == ("warning", A) and "tick 0.25 to 0.5;" in told.text

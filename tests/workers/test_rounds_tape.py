@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from engine.config import load
-from engine.events import Gap, MarketEvent, Quarantined, Trade
+from engine.events import Gap, GridChange, MarketEvent, Quarantined, Trade
 from engine.feeds.columnar import ColumnarWriter
 from engine.feeds.tape import Tape, events_of
 from engine.logs import LogRing
@@ -37,10 +38,11 @@ EVENTS = [
     trade("sim:B", 1, 1),
     trade("sim:A", 1, 2),
     Gap("sim:A", 2, 2, "lost", T0 + 3 * MS),
+    GridChange("sim:A", *map(Decimal, ("0.5", "0.25", "1", "0")), "", T0 + 3 * MS),
     trade("sim:A", 3, 4, -1.0),
     trade("sim:B", 2, 5),
 ]
-"""The third comes twice, the fifth has no price."""
+"""The third comes twice, the sixth has no price."""
 
 
 async def test_everything_that_arrives_is_on_the_tape_as_it_came(tmp_path: Path) -> None:
@@ -66,6 +68,8 @@ async def test_everything_that_arrives_is_on_the_tape_as_it_came(tmp_path: Path)
         found += batch if isinstance(batch, list) else events_of(batch, tape.symbols)
     assert [(type(one), one.symbol) for one in found] == [(type(one), one.symbol) for one in EVENTS]
     assert not told
+    assert rounds.listings()[1].tick_size == rounds.unlisted[1].tick_size == "0.5"
+    assert {spec.tick_size for spec in tape.specs} != {Decimal("0.5")}
 
 
 async def test_a_worker_whose_feeds_are_elsewhere_records_nothing(tmp_path: Path) -> None:
