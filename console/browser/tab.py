@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from console.cli.arguments import parse
 from console.cli.desk import tapes
 from console.cli.looks import looks
-from console.cli.settings import configuration, is_read_only, key_map, state_dir
+from console.cli.settings import configuration, is_read_only, screen_keys, state_dir
 from engine.errors import TickdeskError
 
 FIRST_RUN = "--first-run"
@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
             config,
             where,
             looks=looks(arguments, config),
-            keys=key_map(arguments, config),
+            keys=screen_keys(arguments, config),
             first_run=FIRST_RUN in argv,
             read_only=is_read_only(arguments, config),
             tapes=tapes(arguments, config, where),

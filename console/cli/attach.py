@@ -10,7 +10,7 @@ from dataclasses import replace
 from console.cli.client import no_engine, none_to_watch
 from console.cli.desk import answers, comes, tapes
 from console.cli.looks import looks, require_looks
-from console.cli.settings import configuration, is_read_only, key_map, state_dir
+from console.cli.settings import configuration, is_read_only, screen_keys, state_dir
 from console.cli.terminal import require_terminal
 from console.engine_at import EngineAt, at_url, token_of
 from console.requests import Requests
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise none_to_watch(where) if read_only else no_engine(where)
     require_terminal()
     require_looks(arguments, config)
-    keys = key_map(arguments, config)
+    keys = screen_keys(arguments, config)
     from console.attach import attach
 
     with OneLine(sys.stderr, "tickdesk: ") as said:
@@ -52,7 +52,7 @@ def _elsewhere(arguments: argparse.Namespace, config: Config) -> int:
     role = asyncio.run(role_at(at))
     require_terminal()
     require_looks(arguments, config)
-    keys = key_map(arguments, config)
+    keys = screen_keys(arguments, config)
     where.mkdir(mode=0o700, parents=True, exist_ok=True)
     from console.attach import attach
 

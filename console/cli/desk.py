@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.looks import looks, require_looks
-from console.cli.settings import config_path, configuration, is_read_only, key_map, state_dir
+from console.cli.settings import config_path, configuration, is_read_only, screen_keys, state_dir
 from console.cli.terminal import require_terminal
 from engine.api.address import check, socket_path
 from engine.config import Config
@@ -91,7 +91,7 @@ def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> 
 
     require_terminal()
     require_looks(arguments, config)
-    keys = key_map(arguments, config)
+    keys = screen_keys(arguments, config)
     running = answers(socket_path(where))
     if running:
         _tell_of_overrides(arguments)

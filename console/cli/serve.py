@@ -11,7 +11,7 @@ from pathlib import Path
 from console.cli.client import none_to_watch
 from console.cli.desk import answers, config_options, engine_options
 from console.cli.looks import require_looks
-from console.cli.settings import configuration, is_read_only, key_map, state_dir
+from console.cli.settings import configuration, is_read_only, screen_keys, state_dir
 from console.engine_process import start_engine
 from engine.api.address import socket_path
 from engine.errors import ConfigError
@@ -24,7 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
     if importlib.util.find_spec("textual_serve") is None:
         raise ConfigError("a console in a browser needs textual-serve: pip install 'tickdesk[web]'")
     require_looks(arguments, config)
-    key_map(arguments, config)  # a mistake is told here, not in each tab
+    for mistake in screen_keys(arguments, config).mistakes:
+        print(f"tickdesk: {mistake}; its default keys are in force", file=sys.stderr)
     from console.browser import gate
     from console.browser.server import DeskServer, listen, serve
     from console.browser.tab import FIRST_RUN

@@ -36,7 +36,19 @@ def key_map(arguments: argparse.Namespace, config: Config) -> KeyMap:
     """The keys as they are given. Raises ConfigError, with a line for every mistake."""
     from console.keymap.key_file import key_map as read
 
-    return read(config.console, (config_path(arguments) or default_path()).expanduser().absolute().parent)
+    return read(config.console, _folder(arguments))
+
+
+def screen_keys(arguments: argparse.Namespace, config: Config) -> KeyMap:
+    """As ``key_map``, for a screen, which says itself what was wrong."""
+    from console.keymap.key_file import key_map_of_what_is_right as read
+
+    return read(config.console, _folder(arguments))
+
+
+def _folder(arguments: argparse.Namespace) -> Path:
+    """Of the configuration file."""
+    return (config_path(arguments) or default_path()).expanduser().absolute().parent
 
 
 def is_read_only(arguments: argparse.Namespace, config: Config) -> bool:

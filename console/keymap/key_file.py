@@ -24,13 +24,37 @@ def key_map(config: ConsoleConfig, folder: Path) -> KeyMap:
 
     Raises KeyMapError with a line for each mistake, ConfigError where the file cannot be read.
     """
+    given, mistakes = _given(config, folder)
+    if mistakes:
+        raise KeyMapError(mistakes)
+    return KeyMap(given)
+
+
+def key_map_of_what_is_right(config: ConsoleConfig, folder: Path) -> KeyMap:
+    """As ``key_map``; what is wrong is left at its default, and among the map's mistakes: a slip in a file of
+    keys is no reason to be without a screen."""
+    try:
+        given, mistakes = _given(config, folder)
+    except ConfigError as error:
+        given, mistakes = _configured(config), [str(error)]
+    return KeyMap.of_what_is_right(given, mistakes)
+
+
+def _given(config: ConsoleConfig, folder: Path) -> tuple[list[Given], list[str]]:
+    """What the file and the configuration give, and what is no key at all."""
     path = folder / Path(config.keys_file or FILE).expanduser()
-    from_file = _read(path) if config.keys_file or path.exists() else {}
-    given = [Given(str(path), id, keys) for id, keys in from_file.items()]
-    return KeyMap([*given, *(Given("console.keys", id, keys) for id, keys in config.keys.items())])
+    if not (config.keys_file or path.exists()):
+        return _configured(config), []
+    found, mistakes = _checked(path, _read(path))
+    given = [Given(str(path), id, keys) for id, keys in found.items()]
+    return [*given, *_configured(config)], mistakes
 
 
-def _read(path: Path) -> dict[str, str | tuple[str, ...]]:
+def _configured(config: ConsoleConfig) -> list[Given]:
+    return [Given("console.keys", id, keys) for id, keys in config.keys.items()]
+
+
+def _read(path: Path) -> Mapping[str, Any]:
     try:
         with path.open("rb") as file:
             raw = file.read(_LARGEST + 1)
@@ -41,13 +65,13 @@ def _read(path: Path) -> dict[str, str | tuple[str, ...]]:
     if len(raw) > _LARGEST:
         raise ConfigError(f"{clean(path, 120)} is no key map: it is longer than {_LARGEST // 1024} kB")
     try:
-        table = tomllib.loads(raw.decode())
+        return tomllib.loads(raw.decode())
     except (ValueError, RecursionError) as error:  # TOML's and Unicode's errors are ValueErrors
         raise ConfigError(f"{clean(path, 120)} is no TOML: {clean(error)}") from None
-    return _checked(path, table)
 
 
-def _checked(path: Path, table: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
+def _checked(path: Path, table: Mapping[str, Any]) -> tuple[dict[str, str | tuple[str, ...]], list[str]]:
+    """What can be keys, and a line for each of the rest."""
     found: dict[str, str | tuple[str, ...]] = {}
     mistakes = []
     for id, keys in table.items():
@@ -59,9 +83,7 @@ def _checked(path: Path, table: Mapping[str, Any]) -> dict[str, str | tuple[str,
             mistakes.append(
                 f'{clean(path, 80)}: {clean(id, 40)}: give its keys as text, as in {clean(id, 40)} = "f5"'
             )
-    if mistakes:
-        raise KeyMapError(mistakes)
-    return found
+    return found, mistakes
 
 
 def file_lines(keys: KeyMap) -> list[str]:

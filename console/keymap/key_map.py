@@ -46,20 +46,25 @@ class Given(NamedTuple):
 
 
 class KeyMapError(ConfigError):
-    """Every mistake on a line of its own."""
+    """Every mistake on a line of its own. ``ids``: what they are of."""
 
-    def __init__(self, mistakes: Iterable[str]) -> None:
+    def __init__(self, mistakes: Iterable[str], ids: Iterable[str] = ()) -> None:
         self.mistakes = tuple(mistakes)
+        self.ids = frozenset(ids)
         super().__init__("\ntickdesk: ".join(self.mistakes))
 
 
 class KeyMap:
     """What each action's keys are. An id means the same in every table, and has the same keys there."""
 
+    mistakes: tuple[str, ...] = ()
+    """What was wrong of what was given, and is not followed."""
+
     def __init__(self, given: Iterable[Given] = ()) -> None:
         """``given``: the later takes the place of the earlier. Raises KeyMapError, with all that is wrong."""
         self._given: dict[str, tuple[str, ...]] = {}
         mistakes: list[str] = []
+        wrong: set[str] = set()
         origins: dict[str, str] = {}
         for each in given:
             try:
@@ -71,13 +76,32 @@ class KeyMap:
                 origins[each.id] = each.origin
             except ValueError as error:
                 mistakes.append(f"{clean(each.origin, 80)}: {clean(each.id, 40)}: {error}")
+                wrong.add(each.id)
         self.desk, self.models, self.dialogs = (
             tuple(map(self._mapped, table)) for table in (KEYS, MODEL_KEYS, DIALOG_KEYS)
         )
         self._by_id = {key.id: key for table in (self.dialogs, self.models, self.desk) for key in table}
-        mistakes += _clashes(self, origins)
+        for (_, *both), line in _clashes(self, origins).items():
+            mistakes.append(line)
+            wrong.update(both)
         if mistakes:
-            raise KeyMapError(mistakes)
+            raise KeyMapError(mistakes, wrong)
+
+    @classmethod
+    def of_what_is_right(cls, given: Iterable[Given], mistakes: Iterable[str] = ()) -> KeyMap:
+        """As far as ``given`` can be followed: what is wrong has its default keys, and is told in
+        ``mistakes``."""
+        kept, told = list(given), dict.fromkeys(mistakes)
+        while True:
+            try:
+                keys = cls(kept)
+            except KeyMapError as error:
+                told |= dict.fromkeys(error.mistakes)
+                # A default that is back may be what another line counted on to be free.
+                kept = [each for each in kept if each.id not in error.ids]
+            else:
+                keys.mistakes = tuple(told)
+                return keys
 
     def _mapped(self, key: Key) -> Key:
         if key.id == PANE_KEYS and any(id.startswith("pane") for id in self._given):
@@ -191,8 +215,8 @@ def _beside(name: str) -> str:
     return f'"{shown_key(name)} f12"'
 
 
-def _clashes(keys: KeyMap, origins: Mapping[str, str]) -> list[str]:
-    """One line for every pair of actions that share a key where both work."""
+def _clashes(keys: KeyMap, origins: Mapping[str, str]) -> dict[tuple[str, str, str], str]:
+    """One line for every pair of actions that share a key where both work, by the key and the two."""
     found: dict[tuple[str, str, str], str] = {}
     for screen, table in keys.screens().items():
         takers: dict[str, str] = {}
@@ -207,4 +231,4 @@ def _clashes(keys: KeyMap, origins: Mapping[str, str]) -> list[str]:
                     f' {screen}: give one of them another key, or "" for none'
                 )
                 found.setdefault((name, first, second), line)
-    return list(found.values())
+    return found

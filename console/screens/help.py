@@ -149,6 +149,9 @@ _CHART = (
 
 def help_lines(pane: int, keys: KeyMap = DEFAULT_KEYS) -> list[Line]:
     lines: list[Line] = []
+    if keys.mistakes:
+        lines += [(("Keys that are wrong, and have their defaults", "heading"),)]
+        lines += [((f"  {mistake}", "bad"),) for mistake in keys.mistakes]
     mine = list(keys_for(pane, keys))
     here = [key for key in mine if key.where != DESK]
     desk = [key for key in mine if key.where == DESK and not key.id.startswith("pane")]

@@ -16,10 +16,10 @@ from console.cli.arguments import parse
 from console.cli.serve import tab_command
 
 
-def refused(capsys: pytest.CaptureFixture[str], state_dir: Path, *options: str) -> str:
+def refused(capsys: pytest.CaptureFixture[str], state_dir: Path, *options: str, lines: int = 1) -> str:
     assert main(["serve", "--port", "0", "--state-dir", str(state_dir), *options]) != 0
     told = capsys.readouterr()
-    assert told.out == "" and told.err.startswith("tickdesk: ") and told.err.count("\n") == 1
+    assert told.out == "" and told.err.startswith("tickdesk: ") and told.err.count("\n") == lines
     return told.err
 
 
@@ -30,7 +30,8 @@ def test_what_is_not_served(
     assert "TLS in front" in refused(capsys, tmp_path, "--host", "0.0.0.0")
     assert "did you mean tickdesk-light" in refused(capsys, tmp_path, "--theme", "tickdesk-ligth")
     (tmp_path / "config.toml").write_text('[console.keys]\nhlat = "f5"\n')
-    assert "hlat" in refused(capsys, tmp_path, "--config", str(tmp_path / "config.toml"))
+    said = refused(capsys, tmp_path, "--read-only", "--config", str(tmp_path / "config.toml"), lines=2)
+    assert "hlat" in said and "its default keys are in force" in said and "no engine" in said
     (tmp_path / "config.toml").unlink()
     assert "No such file" in refused(capsys, tmp_path, "--token-file", str(tmp_path / "none"))
     found = importlib.util.find_spec

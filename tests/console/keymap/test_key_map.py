@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from console.keymap import KEYS, MODEL_KEYS, footer, model_footer
 from console.keymap.dialog_keys import DIALOG_KEYS, DIALOGS
-from console.keymap.key_file import file_lines, key_map
+from console.keymap.key_file import file_lines, key_map, key_map_of_what_is_right
 from console.keymap.key_map import HELD, Given, KeyMap, KeyMapError, ids
 from console.keymap.key_names import NOT_USED, key_name, shown_key
+from console.screens.help import help_lines
 from engine.config import ConsoleConfig
 from engine.errors import ConfigError
 from engine.text import clean
@@ -196,3 +197,47 @@ def test_a_file_that_is_none_is_told_in_a_line(tmp_path: Path, text: str, says: 
         key_map(ConsoleConfig(), tmp_path)
     with pytest.raises(ConfigError, match="cannot read"):
         key_map(ConsoleConfig(keys_file="none.toml"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given_keys", "followed", "said"),
+    [
+        ({"sort": "ctrl+t", "freeze": "f99"}, {"sort": "ctrl+t", "freeze": "f"}, 1),
+        ({"sort": "ctrl+t", "slot": "x", "halt": ""}, {"sort": "ctrl+t", "halt": "H"}, 2),
+        ({"sort": "z", "copy": "z", "export": "f9"}, {"sort": "s", "copy": "y", "export": "f9"}, 1),
+        ({"sort": "f", "freeze": "ctrl+s"}, {"sort": "s", "freeze": "f"}, 2),
+    ],
+    ids=["no key", "no action", "two that clash", "one that counted on a wrong one"],
+)
+def test_what_is_wrong_has_its_default_and_the_rest_is_followed(
+    given_keys: dict[str, str], followed: dict[str, str], said: int
+) -> None:
+    keys = KeyMap.of_what_is_right(Given("keys.toml", id, each) for id, each in given_keys.items())
+    assert {id: keys.shown(id) for id in followed} == followed and len(keys.mistakes) == said
+    told = "\n".join("".join(text for text, _ in line) for line in help_lines(1, keys))
+    assert all(mistake in told for mistake in keys.mistakes)
+
+
+@given(st.dictionaries(st.sampled_from([*ids(), "nonsense"]), st.text(max_size=12), max_size=6))
+def test_whatever_is_given_a_screen_has_keys(given_keys: dict[str, str]) -> None:
+    given_ = [Given("keys.toml", id, each) for id, each in given_keys.items()]
+    keys = KeyMap.of_what_is_right(given_)
+    assert "H" in keys.key("halt").keys.split(",") and keys.key("help").keys
+    try:
+        strict = KeyMap(given_)
+    except KeyMapError as error:
+        assert {*error.mistakes} <= {*keys.mistakes}
+    else:
+        assert not keys.mistakes and keys.changed == strict.changed
+
+
+@pytest.mark.parametrize(
+    "text", ["sort = ", "sort = 5\nexport = 'f9'", LONG], ids=["cut off", "number", "long"]
+)
+def test_a_file_that_is_none_leaves_a_screen_its_keys(tmp_path: Path, text: str) -> None:
+    (tmp_path / "keys.toml").write_text(text)
+    keys = key_map_of_what_is_right(ConsoleConfig(keys={"freeze": "f8"}), tmp_path)
+    assert keys.shown("sort") == "s" and keys.shown("freeze") == "f8" and len(keys.mistakes) == 1
+    assert keys.shown("export") == ("f9" if "f9" in text else "e")
+    missing = key_map_of_what_is_right(ConsoleConfig(keys_file="none.toml"), tmp_path)
+    assert not missing.changed and "cannot read" in missing.mistakes[0]
