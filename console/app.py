@@ -6,15 +6,18 @@ import gc
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
-from textual import work
+from textual import events, work
 from textual.app import SystemCommand
 from textual.binding import Binding
+from textual.keys import key_to_character
 from textual.screen import Screen
+from textual.widgets import Input
 from textual.worker import WorkerFailed
 
 from console.alerts import SILENT, AlertsApp, Notices
@@ -23,7 +26,8 @@ from console.control import ControlApp
 from console.crash_log import CONSOLE
 from console.driver import DeskDriver
 from console.exporting import ExportingApp
-from console.keymap import DEFAULT_KEYS, OPENING_PANES, ORDERS_PANE, KeyMap
+from console.keymap import DEFAULT_KEYS, OPENING_PANES, ORDERS_PANE, SENT_AT_ONCE, KeyMap
+from console.keymap.key_names import key_name
 from console.keystrokes import KeystrokesApp
 from console.link_protocol import Link, LinkState
 from console.market import MarketApp
@@ -49,6 +53,7 @@ from engine.api.protocol import StrategyPatch
 from engine.errors import LinkError
 from engine.text import clean
 from widgets.desk_pane import EQUITY, LATENCY
+from widgets.keys import KeysBar
 from widgets.status import STALE_S
 
 
@@ -114,11 +119,18 @@ class DeskApp(
 
     def on_mount(self) -> None:
         self.begin_with_layout()
+        self._say_what_keys_are_wrong()
         self.set_interval(1 / self._frames_per_s, self.paint)
         self._run_link()
         self.keep_spares()
         # What is there now stays: the collector need not walk it again and again.
         self.call_after_refresh(gc.freeze)
+
+    def _say_what_keys_are_wrong(self) -> None:
+        if mistakes := self.key_map.mistakes:
+            more = f" · {len(mistakes) - 1} more" if len(mistakes) > 1 else ""
+            lists = self.key_map.words("{help} lists what has its default keys")
+            self.say(f"{clean(mistakes[0], 130)}{more} · {lists}", "error", title="keys")
 
     def _handle_exception(self, error: Exception) -> None:
         """What goes with the app may miss what went before it: that is no crash."""
@@ -248,6 +260,18 @@ class DeskApp(
 
     def on_grid_activated(self) -> None:
         self.action_open_row()
+
+    def on_keys_bar_picked(self, picked: KeysBar.Picked) -> None:
+        """A key in a footer was clicked: as if it were pressed. What is sent at once takes two clicks."""
+        if isinstance(self.focused, Input):
+            return  # it would be a letter of what is typed
+        with suppress(ValueError):  # a range of keys
+            name = key_name(picked.key)
+            once = any(self.key_map.shown(id) == picked.key for id in SENT_AT_ONCE)
+            if once and picked.chain < 2:
+                self.say(f"click twice, or press {picked.key}: {picked.label}", about="click")
+            else:
+                self.post_message(events.Key(name, key_to_character(name)))
 
     # --- the console itself ----------------------------------------------------------------------
 

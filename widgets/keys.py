@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from widgets.cells import Cell, width_of
+from textual import events
+from textual.message import Message
+
+from widgets.cells import width_of
 from widgets.lines import FixedLines, Line
 
 _PINNED = 2
@@ -12,6 +15,13 @@ _PINNED = 2
 
 class KeysBar(FixedLines):
     """Keys with labels, as many as fit; the last two (how to leave, how to get help) always do."""
+
+    class Picked(Message):
+        """``key``, as it is shown, was clicked; ``chain``: for how manieth time in a row."""
+
+        def __init__(self, key: str, label: str, chain: int) -> None:
+            super().__init__()
+            self.key, self.label, self.chain = key, label, chain
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -23,13 +33,27 @@ class KeysBar(FixedLines):
         return self.update_lines()
 
     def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
-        cells: list[Cell] = [(" ", "text")]
-        left = width - 1
-        groups = [((key, "key"), (f" {label}  ", "muted")) for key, label in self._keys]
-        pinned = [cell for group in groups[-_PINNED:] for cell in group]
-        left -= width_of(pinned)
-        for group in groups[:-_PINNED]:
-            if (left := left - width_of(group)) < 0:
+        shown = self._shown(width)
+        return (((" ", "text"), *(cell for key, label in shown for cell in _group(key, label))),)
+
+    def _shown(self, width: int) -> tuple[tuple[str, str], ...]:
+        """What there is room for."""
+        pinned = self._keys[-_PINNED:]
+        left = width - 1 - sum(width_of(_group(*key)) for key in pinned)
+        kept = []
+        for key in self._keys[:-_PINNED]:
+            if (left := left - width_of(_group(*key))) < 0:
                 break
-            cells.extend(group)
-        return ((*cells, *pinned),)
+            kept.append(key)
+        return (*kept, *pinned)
+
+    def on_click(self, event: events.Click) -> None:
+        left = 1
+        for key, label in self._shown(self.size.width):
+            if left <= event.x < left + width_of([(f"{key} {label}", "key")]):
+                self.post_message(self.Picked(key, label, event.chain))
+            left += width_of(_group(key, label))
+
+
+def _group(key: str, label: str) -> Line:
+    return ((key, "key"), (f" {label}  ", "muted"))

@@ -17,6 +17,7 @@ __all__ = [
     "MODEL_KEYS",
     "OPENING_PANES",
     "PANES",
+    "SENT_AT_ONCE",
     "TABLE",
     "Key",
     "KeyMap",
@@ -60,6 +61,10 @@ _TO_DESK = {
 _OF_MODELS = {"activate", "shadow", "no_shadow", "deactivate", "train", "cancel_training"}
 _SENDS = frozenset(_TO_DESK | {"reload", "rollback"} | {f"model_{what}" for what in _OF_MODELS})
 """What a console that only reads does not offer: it could not send it."""
+
+
+SENT_AT_ONCE = frozenset({"halt", "entries", "cancel", "cancel_all", "toggle", "reload", "control"})
+"""What goes to the engine without a question: a click that only meant the window may not do it."""
 
 
 DEFAULT_KEYS = KeyMap()

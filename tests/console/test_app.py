@@ -5,12 +5,17 @@ from __future__ import annotations
 import base64
 
 import pytest
+from textual.widgets import Input
 
+from console.app import DeskApp
+from console.keymap.key_map import Given, KeyMap
 from console.screens.help import HelpScreen, help_lines
+from console.screens.limits import LimitsScreen
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import COMPACT, WIDE, desk, press
+from tests.console.pilot import COMPACT, WIDE, desk, press, text_of, toasts, typing, until
 from themes import THEMES
 from widgets.coach import Coach
+from widgets.keys import KeysBar
 
 
 @pytest.mark.parametrize("key", ["question_mark", "f1"])
@@ -23,6 +28,15 @@ async def test_help_shows_the_keys_of_this_place(key: str) -> None:
         assert "Explain this" not in text
     of_ticks = "\n".join("".join(t for t, _ in line) for line in help_lines(1))
     assert "change: since the oldest trade of the last few seconds" in of_ticks
+
+
+async def test_keys_that_are_wrong_are_said_at_the_start_and_in_help() -> None:
+    keys = KeyMap.of_what_is_right([Given("keys.toml", "sort", "f99"), Given("keys.toml", "{x}", "f7")])
+    async with desk(FakeLink(), COMPACT, keys=keys) as (app, pilot):
+        (said,) = toasts(app)
+        assert "keys.toml: sort: there is no key 'f99'" in said and "1 more · ? lists" in said
+        await press(pilot, "question_mark")
+        assert "keys.toml: {x}: no action is called so" in text_of(app)
 
 
 async def test_unused_keys_do_nothing() -> None:
@@ -118,3 +132,35 @@ async def test_the_coach_is_dismissed_once() -> None:
         assert app.desk.query(Coach)
         await press(pilot, "8")  # another pane is to be seen
         assert not app.desk.query(Coach)
+
+
+def _at(app: DeskApp, hint: str) -> tuple[int, int]:
+    """Where the footer shows it."""
+    bar = app.screen.query_one(KeysBar)
+    (line,) = bar.layout_lines(bar.size.width, 1)
+    return "".join(text for text, _ in line).index(hint), 0
+
+
+async def test_a_key_of_the_footer_can_be_clicked() -> None:
+    link = FakeLink()
+    async with desk(link, WIDE) as (app, pilot):
+        await pilot.click(KeysBar, offset=_at(app, "/ filter"))
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await press(pilot, "escape")
+        await pilot.click(KeysBar, offset=_at(app, "L limits"))
+        await until(pilot, lambda: isinstance(app.screen, LimitsScreen))
+        await press(pilot, "escape")
+        await pilot.click(KeysBar, offset=_at(app, "C cancel all"))
+        await pilot.pause()
+        assert link.sent == [] and "click twice, or press C: cancel all" in toasts(app)[-1]
+        await pilot.click(KeysBar, offset=_at(app, "C cancel all"), times=2)
+        await until(pilot, lambda: len(link.sent) == 1)
+
+
+async def test_a_click_on_the_footer_types_no_letter() -> None:
+    link = FakeLink()
+    async with desk(link, WIDE) as (app, pilot):
+        await press(pilot, "colon")
+        await pilot.click(KeysBar, offset=_at(app, "H HALT"), times=2)
+        await pilot.pause()
+        assert typing(app) and app.desk.line_place.line.input.value == "" and link.sent == []
