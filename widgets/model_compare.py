@@ -90,8 +90,9 @@ def _agreement(comparison: Comparison) -> list[Line]:
     ]
 
 
-def comparison_lines(detail: ModelsDetail) -> list[Line]:
-    """The shadow against the active model, or what to do to have one."""
+def comparison_lines(detail: ModelsDetail, how: str) -> list[Line]:
+    """The shadow against the active model, or ``how`` to have one: where a person reads this, by key or by
+    command."""
     comparison = detail.comparison
     shadow = next((row for row in detail.models if row.role == "shadow"), None)
     if comparison is None:
@@ -99,8 +100,7 @@ def comparison_lines(detail: ModelsDetail) -> list[Line]:
         if shadow is not None:
             active = next((row for row in detail.models if row.role == "active"), None)
             return [*lines, *_alone(shadow, active)]
-        said = "none runs: v on a version runs it beside the active one, without trading"
-        return [*lines, ((said, "muted"),)]
+        return [*lines, ((f"none runs: {how} runs it beside the active one, without trading", "muted"),)]
     batches = f"{comparison.batches:,} batches" if comparison.batches != 1 else "batch"
     lines = section("Shadow against active", f"the same {batches}")
     if comparison.batches == 0:

@@ -48,7 +48,7 @@ def _page(found: ModelDetail, desk: ModelsDetail) -> list[Line]:
     from widgets.model_detail import detail_lines
 
     lines = detail_lines(found.entry, found, _WIDTH, time.time_ns())
-    return [*lines, *comparison_lines(desk), *drift_lines(desk, _WIDTH)]
+    return [*lines, *comparison_lines(desk, "`tickdesk models shadow VERSION`"), *drift_lines(desk, _WIDTH)]
 
 
 def explain(arguments: argparse.Namespace) -> int:

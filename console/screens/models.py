@@ -215,7 +215,8 @@ class ModelsScreen(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
         assert self._known is not None
         width, now = where.size.width - 2, self._view.now_ns
         if part == 1:
-            return comparison_lines(self._known)
+            shadows = keys_of(self.app).words("{model_shadow} on a version")
+            return comparison_lines(self._known, shadows)
         if part == 2:
             return drift_lines(self._known, width)
         if part == 3:

@@ -23,6 +23,8 @@ from widgets.status import StatusView, status_items
 from widgets.strategies import model_cells
 from widgets.training import BEGIN, DEFAULTS, NUMBERS, Sources, order_lines, training_lines, training_order
 
+HOW = "`tickdesk models shadow VERSION`"
+
 
 def text(lines: list[Line]) -> str:
     return "\n".join("".join(part for part, _ in line) for line in lines)
@@ -77,11 +79,17 @@ def test_models_of_other_bars_or_horizons_are_not_comparable() -> None:
 def test_a_shadow_of_other_bars_is_told_by_itself() -> None:
     shadow = sample.entry(SHADOW, role="shadow", bar_interval_s=300.0, next_ns=NOW_NS, live=None)
     detail = sample.models(models=(shadow, sample.entry()), comparison=None)
-    said = text(comparison_lines(detail))
+    said = text(comparison_lines(detail, HOW))
     assert "not compared: 5m×5 bars, the active one's 1m×5" in said and "the next one is at" in said
     scored = msgspec.structs.replace(shadow, live=sample.live())
-    said = text(comparison_lines(sample.models(models=(scored, sample.entry()), comparison=None)))
+    lone = sample.models(models=(scored, sample.entry()), comparison=None)
+    said = text(comparison_lines(lone, HOW))
     assert "by its own bars: live rank IC +0.032" in said
+
+
+def test_how_to_have_a_shadow_is_said_as_one_reads_it() -> None:
+    alone = sample.models(models=(sample.entry(),), comparison=None)
+    assert f"none runs: {HOW} runs it beside the active one" in text(comparison_lines(alone, HOW))
 
 
 def test_a_model_that_waits_to_be_taken_up_says_which_key_does_it() -> None:
@@ -109,7 +117,7 @@ def test_figures_of_the_simulated_venue_and_before_costs_say_so() -> None:
 def test_the_gain_of_paper_weights_is_told_after_costs() -> None:
     live, validated = text(detail_lines(sample.entry(), sample.model(), 100, NOW_NS)).split("Validated")
     assert "paper after costs" in live and "before costs" not in live and "before costs" in validated
-    assert "paper after costs" in text(comparison_lines(sample.models()))
+    assert "paper after costs" in text(comparison_lines(sample.models(), HOW))
 
 
 def test_a_users_model_has_no_rounds() -> None:
@@ -188,8 +196,8 @@ def test_the_live_figures_of_a_switch_are_those_of_the_common_batches() -> None:
 
 def test_a_shadow_without_a_common_batch_waits() -> None:
     early = msgspec.structs.replace(sample.comparison(), batches=0)
-    assert "no prediction of both yet" in text(comparison_lines(sample.models(comparison=early)))
-    assert "nothing to compare it with yet" in text(comparison_lines(sample.models(comparison=None)))
+    assert "no prediction of both yet" in text(comparison_lines(sample.models(comparison=early), HOW))
+    assert "nothing to compare it with yet" in text(comparison_lines(sample.models(comparison=None), HOW))
 
 
 @pytest.mark.parametrize("state", ["none", "running", "done", "failed", "canceled", "of another day"])
