@@ -62,12 +62,10 @@ class SeekScreen(FormScreen):
         self.show_outcome([((_span(row), "muted"),), *self._outcome_of(row)])
 
     def _outcome_of(self, row: PlaybackRow) -> list[Line]:
-        if not self._typed.strip():
-            return [((WHERE, "muted"),)]
         try:
             patch = where(self._typed, row)
-        except ValueError as error:
-            return [((str(error), "warn"),)]
+        except ValueError:
+            return [((WHERE, "muted"),)]  # Enter says what is wrong; until then it is on its way to be typed
         if patch.to_share is not None:
             goal = row.first_ns + round((row.last_ns - row.first_ns) * patch.to_share)
         else:

@@ -175,8 +175,10 @@ async def test_a_tape_takes_the_place_of_the_desk_and_gives_it_back(tape: Path) 
         assert isinstance(app.screen, SeekScreen)
         assert "the tape: 22:13:20 – 22:15:20" in text_of(app)
         assert max(width_of(line) for lines in app.screen.query(Lines) for line in lines.lines) <= 56
-        await press(pilot, "1", "0", "percent_sign")
-        assert "begins anew" in text_of(app)
+        await press(pilot, "1", "0", "enter")
+        assert text_of(app).count("is no place on a tape") == 1
+        await press(pilot, "percent_sign")
+        assert "begins anew" in text_of(app) and "is no place" not in text_of(app)
         await press(pilot, "enter")
         await until(pilot, lambda: app.screen is app.desk)
         assert link.sent[-1] == ("playback", PlaybackPatch(to_share=0.1))
