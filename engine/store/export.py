@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from decimal import Decimal
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from engine.errors import StoreError
 from engine.store import schema
+from engine.store.exact import EXACT, read
 from engine.store.fold import TABLES
 from engine.store.rows import CurrencyPoint, EquityPoint, PositionPoint
+
+_PLACES = 18
+"""Finer than any price or amount of a venue."""
+_STEP = Decimal(1).scaleb(-_PLACES)
 
 
 class Kind(NamedTuple):
@@ -26,6 +32,8 @@ class Kind(NamedTuple):
     """Columns whose text may come from outside the desk."""
     source: Mapping[str, str] = MappingProxyType({})
     """The table's name of a column, or SQL that tells it, where it is exported under another."""
+    quotients: tuple[str, ...] = ()
+    """Columns in which a division may have left as many digits as it is computed in."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -43,6 +51,7 @@ KINDS: Mapping[str, Kind] = {
         "symbol",
         "",
         outside=("symbol", "currency"),
+        quotients=("entry_price", "realized"),
         # A symbol keeps the currency it was first counted in.
         source=MappingProxyType(
             {"currency": "(SELECT currency FROM fills WHERE symbol = positions.symbol ORDER BY seq LIMIT 1)"}
@@ -138,11 +147,23 @@ def rows(
         where.append("symbol = ?")
         values.append(symbol)
     condition = f"WHERE {' AND '.join(where)}" if where else ""
-    columns = ", ".join(kind.source.get(name, name) for name in kind.columns)
+    connection.create_function("on_step", 1, _on_step, deterministic=True)
+    columns = ", ".join(
+        f"on_step({name})" if name in kind.quotients else kind.source.get(name, name) for name in kind.columns
+    )
     return connection.execute(
         f"SELECT {columns} FROM {kind.table} {condition} ORDER BY {kind.order}",  # noqa: S608
         values,
     )
+
+
+def _on_step(told: Any) -> Any:
+    """A number without the digits that only its computing has; what is none stays as it is."""
+    number = read(told)
+    exponent = number.as_tuple().exponent if number is not None else 0
+    if number is None or not isinstance(exponent, int) or exponent >= -_PLACES:
+        return told
+    return f"{number.quantize(_STEP, context=EXACT).normalize(EXACT):f}"
 
 
 def symbols(connection: sqlite3.Connection, kind: Kind) -> list[str]:

@@ -156,6 +156,30 @@ def test_a_positions_amounts_have_their_currency(capsys: Capture, tmp_path: Path
     store.close()
 
 
+def test_digits_that_only_a_division_made_are_left_out(capsys: Capture, tmp_path: Path, store: Store) -> None:
+    tail = "0" * 40
+    told = {
+        "realized": [f"44.02{tail}5", f"-0.{'3' * 60}", "1E+3", "7.1200"],
+        "entry_price": [f"7.063{tail}4", "0", "0.12345678", "60000"],
+    }
+    with sqlite3.connect(tmp_path / DATABASE) as other:
+        other.execute("DELETE FROM positions WHERE symbol NOT IN (SELECT symbol FROM positions LIMIT 1)")
+        columns = KINDS["positions"].columns[:-1]
+        (row,) = other.execute(f"SELECT {', '.join(columns)} FROM positions").fetchall()
+        other.execute("DELETE FROM positions")
+        for number in range(4):
+            values = dict(zip(columns, row, strict=True)) | {"symbol": f"sim:S{number}"}
+            values |= {name: each[number] for name, each in told.items()}
+            other.execute(
+                f"INSERT INTO positions ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+                [values[name] for name in columns],
+            )
+    rows = export(capsys, tmp_path, "positions")
+    assert [row["realized"] for row in rows] == ["44.02", f"-0.{'3' * 18}", "1E+3", "7.1200"]
+    assert [row["entry_price"] for row in rows] == ["7.063", "0", "0.12345678", "60000"]
+    store.close()
+
+
 def test_a_file_is_written_whole_and_privately(capsys: Capture, tmp_path: Path, store: Store) -> None:
     out = tmp_path / "orders.csv"
     code, told, _ = call(capsys, "export", "orders", "--out", str(out), "--state-dir", str(tmp_path))
