@@ -147,6 +147,8 @@ class Grounds(msgspec.Struct, frozen=True):
     """Of the desk's own bars; 0: not known."""
     equity: float = 0.0
     """Where both began; 0: not known."""
+    anew: Mapping[str, tuple[int, ...]] = {}
+    """By symbol: when the desk's bars began anew, as they do where it is started again."""
 
     @property
     def coarse(self) -> str:
@@ -157,7 +159,12 @@ class Grounds(msgspec.Struct, frozen=True):
         return f"the desk decides at closes of {desk_s:g} s bars, the backtest at those of {backtest_s:g} s"
 
     def started(self, symbol: str, ns: int) -> str:
-        """What the desk knew then that the backtest did not; "" nothing."""
+        """What one of them knew then that the other did not; "" nothing."""
+        bar_ns = max(1, self.desk_bar_ns or self.bar_ns)
+        anew_ns = max((begun for begun in self.anew.get(symbol, ()) if begun <= ns), default=0)
+        if anew_ns and ns - anew_ns < TRAIL_BARS * bar_ns:
+            bars = (ns - anew_ns) // bar_ns
+            return f"the desk was started again, {bars:,} bars before: it knew no others, the backtest did"
         before = self.warm.get(symbol, 0)
         since = (ns - self.begins.get(symbol, ns)) // max(1, self.bar_ns)
         if before < LEAST_WARM or since >= TRAIL_BARS:

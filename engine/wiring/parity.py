@@ -35,7 +35,7 @@ from engine.wiring.backtest import prepare, run
 from engine.wiring.backtest_data import Prepared
 from engine.wiring.desk import Desk
 from engine.wiring.journal_memory import JournalMemory
-from engine.wiring.parity_data import absences, heard, holes_of, plan, warm_bars
+from engine.wiring.parity_data import absences, begun_anew, heard, holes_of, plan, warm_bars
 from engine.wiring.tuning import STRATEGY, WEIGHTS
 
 WARM_NS = 3_600 * NS
@@ -80,6 +80,8 @@ def parity(
         bar_ns = round((prepared.bars.interval_s if prepared.bars else config.features.bar_s) * NS)
         begins = {one.symbol: one.first_ns for one in prepared.sources}
         warm = warm_bars(reader, begins, bar_ns)
+        desk_bar_ns = round(config.features.bar_s * NS)
+        anew = begun_anew(reader, wanted.since_ns, until_ns, desk_bar_ns)
     except OrderError as error:
         raise StoreError(f"the journal in {path} contradicts itself: {error}") from error
     finally:
@@ -93,8 +95,9 @@ def parity(
         {one.symbol: float(one.lot_size) for one in desk.instruments},
         warm,
         prepared.bars is not None,
-        round(config.features.bar_s * NS),
+        desk_bar_ns,
         config.account.starting_cash,
+        anew,
     )
     rows = compare(live, backtest, grounds)
     return Parity(

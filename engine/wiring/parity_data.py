@@ -154,6 +154,23 @@ def warm_bars(reader: Reader, begins: Mapping[str, int], bar_ns: int) -> dict[st
     }
 
 
+def begun_anew(reader: Reader, since_ns: int, until_ns: int, bar_ns: int) -> dict[str, tuple[int, ...]]:
+    """By symbol: when the desk began to count its bars anew, as its feature rows tell."""
+    found: dict[str, list[int]] = {}
+    for symbol, ns, bars in reader.part(_fewer, Wanted(0, 0, since_ns, until_ns, {})):
+        found.setdefault(symbol, []).append(ns - bars * bar_ns)
+    return {symbol: tuple(times) for symbol, times in found.items()}
+
+
+def _fewer(connection: sqlite3.Connection, wanted: Wanted) -> list[tuple[str, int, int]]:
+    """(symbol, time, closed bars so far) of each feature row that tells fewer than the one before."""
+    query = (
+        "SELECT symbol, ns, bars FROM (SELECT symbol, ns, bars, LAG(bars) OVER (PARTITION BY symbol ORDER BY ns)"
+        " AS before FROM features WHERE ns >= ? AND ns < ?) WHERE bars < before ORDER BY ns"
+    )
+    return connection.execute(query, (wanted.since_ns, wanted.until_ns)).fetchall()
+
+
 def _first_rows(connection: sqlite3.Connection, wanted: Wanted) -> list[tuple[str, int, int]]:
     """(symbol, time, closed bars so far) of each symbol's first feature row from then on."""
     query = "SELECT symbol, MIN(ns), bars FROM features WHERE ns >= ? GROUP BY symbol"

@@ -94,6 +94,14 @@ def test_what_the_desk_knew_before_counts_only_where_it_did() -> None:
     assert cause(Side((trip(),)), Side(()), msgspec.structs.replace(cold, warm={"A": 300})) == "start"
 
 
+def test_a_desk_that_was_started_again_knows_fewer_bars_for_a_while() -> None:
+    again = msgspec.structs.replace(GROUNDS, anew={"A": (AT - 900 * NS, AT - 30 * NS)})
+    (row,) = compare(Side((trip(),)), Side(()), again)
+    assert (row.cause, "started again, 29 bars before" in row.told) == ("start", True)
+    for other in (trip(220), trip(-40), trip(symbol="B")):
+        assert cause(Side((other,)), Side(()), again) == "unexplained"
+
+
 def test_an_earlier_difference_explains_the_next_of_its_symbol_until_one_is_the_same() -> None:
     live = Side((trip(0, who="anna"), trip(100), trip(200), trip(200, "B")))
     rows = compare(live, Side(()), GROUNDS)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,13 @@ from engine.research.parity import Parity, Row
 from engine.research.plan import Plan
 from engine.research.report.parity import as_html, as_json, as_text
 from engine.store.commands import Command, StoredCommand
-from engine.store.read import DATABASE
+from engine.store.read import DATABASE, Reader
 from engine.store.store import Store
 from engine.wiring import parity as wiring
 from engine.wiring.backtest_data import Prepared, prepare
 from engine.wiring.desk import Desk
 from engine.wiring.parity import parity
+from engine.wiring.parity_data import begun_anew
 from engine.wiring.recording import Recording
 from engine.wiring.sources import adopt
 from engine.wiring.tickets import Tickets
@@ -235,6 +238,20 @@ def test_what_began_before(calm: Path) -> None:
     rows = of(report, "start")
     assert rows
     assert all(row.live is None or row.live.closed_ns == 0 or row.live.closed_ns >= since_ns for row in rows)
+
+
+def test_when_the_desk_was_started_again(calm: Path, tmp_path: Path) -> None:
+    database = tmp_path / DATABASE
+    shutil.copy(calm / DATABASE, database)
+    again_ns = START_NS + 100 * NS
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        assert not begun_anew(Reader(database), START_NS, END_NS, NS)
+        connection.execute("UPDATE features SET bars = (ns - ?) / ? WHERE ns > ?", (again_ns, NS, again_ns))
+        connection.commit()
+    found = begun_anew(Reader(database), START_NS, END_NS, NS)
+    assert set(found) == {f"sim:{name}" for name in NAMES}
+    assert all(again_ns - NS <= ns <= again_ns for times in found.values() for ns in times)
+    assert not begun_anew(Reader(database), START_NS, again_ns, NS)
 
 
 def test_what_nothing_speaks_for_is_unexplained(calm: Path) -> None:
