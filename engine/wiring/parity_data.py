@@ -165,8 +165,9 @@ def begun_anew(reader: Reader, since_ns: int, until_ns: int, bar_ns: int) -> dic
 def _fewer(connection: sqlite3.Connection, wanted: Wanted) -> list[tuple[str, int, int]]:
     """(symbol, time, closed bars so far) of each feature row that tells fewer than the one before."""
     query = (
-        "SELECT symbol, ns, bars FROM (SELECT symbol, ns, bars, LAG(bars) OVER (PARTITION BY symbol ORDER BY ns)"
-        " AS before FROM features WHERE ns >= ? AND ns < ?) WHERE bars < before ORDER BY ns"
+        "SELECT symbol, ns, bars FROM (SELECT symbol, ns, bars, LAG(bars) OVER each AS before FROM features "
+        "WHERE ns >= ? AND ns < ? WINDOW each AS (PARTITION BY symbol ORDER BY ns)) "
+        "WHERE bars < before ORDER BY ns"
     )
     return connection.execute(query, (wanted.since_ns, wanted.until_ns)).fetchall()
 
