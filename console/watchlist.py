@@ -9,6 +9,8 @@ from engine.text import clean
 from widgets import figures
 
 MOST_LISTS, MOST_SYMBOLS, LONGEST_NAME = 50, 500, 24
+_OFFERED = 3
+"""Symbols that may be meant by what none is called."""
 ALL = "all"
 """No list: every symbol, by name."""
 
@@ -47,7 +49,7 @@ def typed_symbols(text: str, known: Collection[str], before: Collection[str]) ->
             s for s in (*known, *before) if word.lower() in (s.lower(), figures.symbol_parts(s)[1].lower())
         }
         if not meant:
-            raise ValueError(f"no symbol of this desk is called {clean(word, 40)}")
+            raise ValueError(f"no symbol of this desk is called {clean(word, 40)}{_near(word, known)}")
         if len(meant) > 1:
             raise ValueError(
                 f"{clean(word, 40)} is on several venues: type one of {', '.join(sorted(meant))}"
@@ -56,6 +58,15 @@ def typed_symbols(text: str, known: Collection[str], before: Collection[str]) ->
     if len(symbols) > MOST_SYMBOLS:
         raise ValueError(f"a list holds at most {MOST_SYMBOLS} symbols")
     return list(symbols)
+
+
+def _near(word: str, known: Collection[str]) -> str:
+    """The symbols with ``word`` in their names, as they would be typed."""
+    near = sorted(symbol for symbol in known if word.lower() in figures.symbol_parts(symbol)[1].lower())
+    if not near:
+        return ""
+    more = f" and {len(near) - _OFFERED} more" if len(near) > _OFFERED else ""
+    return f"; there is {typed(near[:_OFFERED], known).replace(' ', ', ')}{more}"
 
 
 def typed(symbols: Sequence[str], known: Collection[str]) -> str:

@@ -22,11 +22,16 @@ class ValueInput(Input):
         super().__init__(id=id, compact=True, select_on_focus=False, validate_on=())
         self.cursor_blink = False
 
-    def edit(self, text: str, *, numeric: bool) -> None:
-        """Offer ``text`` to be changed, or to be replaced by what is typed."""
+    def edit(self, text: str, *, numeric: bool, adds: bool = False) -> None:
+        """Offer ``text`` to be changed, or to be replaced by what is typed; ``adds``: what is typed is one
+        word more."""
         self.numeric = numeric
-        self.value = text
-        self.action_select_all()
+        if adds:
+            self.value = f"{text} " if text else ""
+            self.action_end()
+        else:
+            self.value = text
+            self.action_select_all()
         self.screen.set_focus(self, scroll_visible=False)
 
     async def action_submit(self) -> None:

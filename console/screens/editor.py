@@ -42,6 +42,10 @@ _WORDS = {
 }
 
 
+_LONGEST, _LONGEST_LIST = 2_000, 50_000
+"""Characters of a value; of a list with as many symbols as it may hold."""
+
+
 class Field(NamedTuple):
     """How one value is typed."""
 
@@ -232,10 +236,13 @@ class Editor(Modal[None], TypeAheadScreen[None], inherit_bindings=True):
         self._label.set_lines([((f"{field.label} = ", "key"),)])
         self._label.styles.width = min(len(field.label) + 4, 30)
         self._prompt.display = True
-        self._input.edit(clean(field.text, 2000), numeric=field.kind in ("number", "integer"))
+        is_list = field.kind == "list"
+        text = clean(field.text, _LONGEST_LIST if is_list else _LONGEST)
+        self._input.edit(text, numeric=field.kind in ("number", "integer"), adds=is_list)
         # Among letters H is one of them.
         halts = "" if self._input.numeric else f" · {self.key('halt_anywhere')} HALT"
-        self.say(f"enter sends it, esc leaves it as it was{halts}", "muted")
+        clears = " · ctrl+u clears" if is_list and text else ""
+        self.say(f"enter sends it, esc leaves it as it was{clears}{halts}", "muted")
 
     def submit(self, text: str) -> None:
         """Send ``text`` as the value that is typed now."""

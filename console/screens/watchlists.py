@@ -71,7 +71,7 @@ class WatchlistsScreen(Editor):
         rows = [_row("", ALL, len(known), "every symbol, by name", not shown)]
         for name, symbols in self._lists.items():
             text = typed(symbols, known)
-            self.fields[_LIST + name] = Field("text", text, f"symbols of {name}")
+            self.fields[_LIST + name] = Field("list", text, f"symbols of {name}")
             self.fields[_NAME + name] = Field("text", name, "name")
             rows.append(_row(_LIST + name, name, len(symbols), text, name == shown))
         self.fields[_NEW] = Field("text", "", "name")
@@ -159,7 +159,7 @@ class WatchlistsScreen(Editor):
     # --- what is typed ---------------------------------------------------------------------------
 
     def commit(self, key: str, value: Value) -> Awaitable[Reply]:
-        return self._commit(key, str(value))
+        return self._commit(key, " ".join(value) if isinstance(value, tuple) else str(value))
 
     async def _commit(self, key: str, text: str) -> Reply:
         try:

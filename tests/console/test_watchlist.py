@@ -31,8 +31,12 @@ def test_symbols_as_they_are_typed() -> None:
     assert typed(["b:SOL-USD", "a:BTC-USD"], KNOWN) == "SOL-USD a:BTC-USD"
     with pytest.raises(ValueError, match="several venues"):
         typed_symbols("btc-usd", KNOWN, ())
-    with pytest.raises(ValueError, match="no symbol of this desk"):
+    with pytest.raises(ValueError, match="no symbol of this desk is called doge$"):
         typed_symbols("doge", KNOWN, ())
+    with pytest.raises(ValueError, match="no symbol of this desk is called sol; there is SOL-USD$"):
+        typed_symbols("sol", KNOWN, ())
+    with pytest.raises(ValueError, match="called s; there is S0, S1, S10 and 37 more$"):
+        typed_symbols("s", [f"a:S{n}" for n in range(40)], ())
     with pytest.raises(ValueError, match="at most"):
         typed_symbols(" ".join(f"S{n}" for n in range(MOST_SYMBOLS + 1)), [f"a:S{n}" for n in range(600)], ())
     for name in ("", " ", "all", "taken", "x" * 25):
@@ -84,6 +88,21 @@ async def test_lists_are_made_filled_chosen_and_kept(tmp_path: Path) -> None:
     again = ConsoleMemory(tmp_path / FILE)
     again.load()
     assert again.memory.watchlists == {"watchlist": [chosen]} and again.memory.watchlist == ""
+
+
+async def test_what_is_typed_into_a_list_is_added_to_it() -> None:
+    """A word typed where the list stands was all that it held then."""
+    async with desk(FakeLink()) as (app, pilot):
+        kept = app.memory.memory
+        long = [f"venue:{n:03}-{'X' * 20}" for n in range(MOST_SYMBOLS - 1)]
+        kept.watchlists = {"metals": ["simulated:BTC-USD"], "zinc": long}
+        await press(pilot, "W", "j", "e", *"eth-usd", "enter")
+        await until(pilot, lambda: "metals: 2 symbols" in text_of(app))
+        assert kept.watchlists["metals"] == ["simulated:BTC-USD", "simulated:ETH-USD"]
+        await press(pilot, "e", "ctrl+u", *"sol-usd", "enter")
+        await until(pilot, lambda: kept.watchlists["metals"] == ["simulated:SOL-USD"])
+        await press(pilot, "j", "e", *"eth-usd", "enter")
+        await until(pilot, lambda: kept.watchlists["zinc"] == [*long, "simulated:ETH-USD"])
 
 
 async def test_a_new_list_is_the_one_that_is_filled_though_the_dialog_is_sorted_or_filtered() -> None:
