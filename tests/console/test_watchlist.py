@@ -31,11 +31,11 @@ def test_symbols_as_they_are_typed() -> None:
     assert typed(["b:SOL-USD", "a:BTC-USD"], KNOWN) == "SOL-USD a:BTC-USD"
     with pytest.raises(ValueError, match="several venues"):
         typed_symbols("btc-usd", KNOWN, ())
-    with pytest.raises(ValueError, match="no symbol of this desk is called doge$"):
+    with pytest.raises(ValueError, match=r"no symbol of this desk is called doge$"):
         typed_symbols("doge", KNOWN, ())
-    with pytest.raises(ValueError, match="no symbol of this desk is called sol; there is SOL-USD$"):
+    with pytest.raises(ValueError, match=r"no symbol of this desk is called sol; there is SOL-USD$"):
         typed_symbols("sol", KNOWN, ())
-    with pytest.raises(ValueError, match="called s; there is S0, S1, S10 and 37 more$"):
+    with pytest.raises(ValueError, match=r"called s; there is S0, S1, S10 and 37 more$"):
         typed_symbols("s", [f"a:S{n}" for n in range(40)], ())
     with pytest.raises(ValueError, match="at most"):
         typed_symbols(" ".join(f"S{n}" for n in range(MOST_SYMBOLS + 1)), [f"a:S{n}" for n in range(600)], ())
