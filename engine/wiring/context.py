@@ -102,7 +102,7 @@ class ContextFeeds:
         """All of them, as feed health shows them."""
         quant = config.quant
         if quant.open_interest.enabled:
-            self._add_source(binance_futures.VENUE, BinanceFutures, quant.open_interest, rng)
+            self._add_source(binance_futures.SOURCE, BinanceFutures, quant.open_interest, rng)
         if quant.options.enabled:
             self._add_source(deribit.VENUE, Deribit, quant.options, rng)
         if quant.fear_greed.enabled:

@@ -25,6 +25,8 @@ from engine.symbols import base_currency
 from engine.text import clean
 
 VENUE = NAME
+SOURCE = "open-interest"
+"""Its name beside the feeds: rows of health are known by it, and the venue's own feed has the venue's."""
 PER_S = 10.0
 """Two of weight 1 a symbol; the venue allows 2,400 a minute."""
 _MS = 1_000_000
@@ -119,7 +121,7 @@ def _decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 class BinanceFutures:
     """See ContextSource."""
 
-    venue = VENUE
+    venue = SOURCE
 
     def __init__(self, config: OpenInterestConfig, clock: Callable[[], int]) -> None:
         """Raises ConfigError for an address or a symbol that cannot be asked."""

@@ -35,6 +35,7 @@ class ContextSource(Protocol):
     """What differs between sources: whom to ask, and what the answers mean."""
 
     venue: str
+    """Its name among all that are watched: no market feed has it."""
     host: str
     """What of its address may be shown."""
     interval_s: float
