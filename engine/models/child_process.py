@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from engine.models.child_environment import child_environment
+from engine.models.lowered import lower
 from engine.processor import keep_off
 
 NICE = 15
@@ -55,9 +56,9 @@ async def run_child(module: str, path: Path, out: Path, timeout_s: float) -> int
 
 def restrict() -> None:
     """In the child: no core dump of a crash, no swallowing of the machine."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    lower(resource.RLIMIT_CORE, 0)
+    lower(resource.RLIMIT_CPU, CPU_S)
     if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        lower(resource.RLIMIT_AS, MEMORY_BYTES)
     for name in _UNUSED:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # "not installed"

@@ -19,6 +19,8 @@ import threading
 import time
 from pathlib import Path
 
+from engine.models.lowered import lower
+
 MEMORY_BYTES = 8 << 30
 """At most; half of the machine's where that is less."""
 FILE_BYTES = 16 << 20
@@ -41,14 +43,14 @@ _CALLS = {
 
 def bind(parent: int) -> None:
     """Limit this process for good, and end it with its parent (a process id), however that ends."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
+    lower(resource.RLIMIT_CORE, 0)
+    lower(resource.RLIMIT_FSIZE, FILE_BYTES)
     os.nice(NICE)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     if sys.platform != "linux":
         return
     memory = min(MEMORY_BYTES, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    lower(resource.RLIMIT_AS, memory)
     with contextlib.suppress(OSError):  # a kernel without it has nobody to tell
         Path("/proc/self/oom_score_adj").write_text("1000")
     # the thread that follows needs the interpreter, which the user's code may hold
