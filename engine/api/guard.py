@@ -44,10 +44,12 @@ class Guard:
         if console is not None:
             self.control.check(console, need, self._clock())
 
-    def check_state(self, request: web.Request, wanted: str, now: str) -> None:
-        """Tightening is every console's; loosening takes control."""
-        if _BY_STATE.index(wanted) < _BY_STATE.index(now):
+    def check_state(self, request: web.Request, wanted: str, now: str) -> bool:
+        """Tightening is every console's; loosening takes control. Whether it is the latter."""
+        loosened = _BY_STATE.index(wanted) < _BY_STATE.index(now)
+        if loosened:
             self.check(request, "control")
+        return loosened
 
     def middleware(self) -> Middleware:
         @web.middleware

@@ -9,6 +9,7 @@ from aiohttp import web
 from engine.api.asked_by import who
 from engine.api.guard import GUARD
 from engine.api.http import body, json_response
+from engine.api.idempotency import require_claim
 from engine.api.protocol import Reply, RiskPatch
 from engine.api.query import Number
 from engine.api.route import Route, desk_of
@@ -26,7 +27,8 @@ async def change(request: web.Request) -> web.Response:
             f"the desk is {desk.risk_state.upper()} by now, not {patch.expected.upper()}: nothing was changed"
         )
         return json_response(Reply(False, text))
-    request.app[GUARD].check_state(request, patch.state, desk.risk_state)
+    if request.app[GUARD].check_state(request, patch.state, desk.risk_state):
+        require_claim(request)  # the same again would undo a halt that came between
     return json_response(await desk.set_risk(patch.state, clean(patch.reason), who(request)))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from engine.api.audit_protocol import CommandRow
@@ -13,12 +15,17 @@ from engine.events import Family, FeatureRow, Fill, Opportunity, Signal
 
 
 class FakeCommands:
-    """Implements ``CommandPort``; ``failed``: nothing can be written."""
+    """Implements ``CommandPort``; ``failed``: nothing can be written. Without ``answers`` the disk does
+    nothing until it is set."""
 
     def __init__(self) -> None:
         self.entries: list[CommandEntry] = []
         self.keys: dict[tuple[str, str], KeptReply] = {}
         self.failed = False
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.claims = 0
+        """Under way."""
 
     def record(self, entry: CommandEntry) -> None:
         self.entries.append(msgspec.structs.replace(entry))
@@ -35,14 +42,19 @@ class FakeCommands:
     async def claim(self, owner: str, key: str, digest: str, *, lasting: bool) -> KeptReply | None:
         if self.failed:
             raise StoreError("the disk is full")
+        self.claims += 1
+        await self.answers.wait()
+        self.claims -= 1
         kept = self.keys.get((owner, key))
         self.keys.setdefault((owner, key), KeptReply(digest, 0, b""))
         return kept
 
     async def answered(self, owner: str, key: str, status: int, reply: bytes) -> None:
+        await self.answers.wait()
         self.keys[owner, key] = KeptReply(self.keys[owner, key].digest, status, reply)
 
     async def free(self, owner: str, key: str) -> None:
+        await self.answers.wait()
         del self.keys[owner, key]
 
 

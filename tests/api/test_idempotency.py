@@ -166,3 +166,67 @@ async def test_what_is_no_key_is_refused(serve: Serve, key: str) -> None:
     async with serve() as served:
         status, answer = await place(served, key)
         assert status == 400 and b"Idempotency-Key" in answer and not served.desk.asked
+
+
+async def test_a_disk_that_stands_still_holds_up_no_answer(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve() as served:
+        monkeypatch.setattr("engine.api.idempotency.DISK_S", 0.05)
+        commands = served.desk.commands
+        commands.answers.clear()
+        for path, body in (("/v1/orders", ORDER), ("/v1/flatten", b"")):
+            status, answer = await served.request("POST", path, body, **{KEY: path})
+            assert (status, code(answer)) == (504, "OutcomeUnknownError"), answer
+            status, answer = await served.request("POST", path, body, **{KEY: path})
+            assert (status, code(answer)) == (409, "KEY_IN_USE"), "its key is under way"
+        assert not served.desk.asked
+        commands.answers.set()
+        while commands.claims or commands.keys:
+            await asyncio.sleep(0)
+        for path, body in (("/v1/orders", ORDER), ("/v1/flatten", b"")):
+            status, _ = await served.request("POST", path, body, **{KEY: path})
+            assert status == 200, "nothing was done under it"
+        assert len(served.desk.asked) == 2
+
+
+async def test_what_makes_it_safer_does_not_wait_for_the_disk(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve() as served:
+        monkeypatch.setattr("engine.api.idempotency.DISK_S", 60.0)
+        monkeypatch.setattr("engine.api.idempotency.SAFER_S", 0.01)
+        commands = served.desk.commands
+        commands.answers.clear()
+        status, first = await served.request("POST", "/v1/kill", **{KEY: "k"})
+        assert status == 200 and len(served.desk.asked) == 1
+        again = await served.request("POST", "/v1/kill", **{KEY: "k"})
+        assert again == (200, first) and len(served.desk.asked) == 1
+        halted = msgspec.structs.replace(served.desk.frame.status, risk_state="halted")
+        served.desk.frame = msgspec.structs.replace(served.desk.frame, status=halted)
+        status, answer = await served.request("POST", "/v1/risk", b'{"state":"active"}', **{KEY: "r"})
+        assert (status, code(answer)) == (504, "OutcomeUnknownError"), (
+            "it may have been done, and halted since"
+        )
+        assert len(served.desk.asked) == 1
+        commands.answers.set()
+        while commands.claims or len(commands.keys) < 2:
+            await asyncio.sleep(0)
+        assert await served.request("POST", "/v1/kill", **{KEY: "k"}) == (200, first)
+        assert len(served.desk.asked) == 1
+
+
+async def test_an_answer_is_told_before_the_disk_has_kept_it(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve() as served:
+        monkeypatch.setattr("engine.api.idempotency.DISK_S", 0.05)
+        commands, place_it = served.desk.commands, served.desk.trading.place
+
+        async def stuck(ticket: OrderTicket, who: str) -> OrderReply:
+            commands.answers.clear()
+            return await place_it(ticket, who)
+
+        monkeypatch.setattr(served.desk.trading, "place", stuck)
+        assert (await place(served, "k"))[0] == 200
+        commands.answers.set()
