@@ -21,7 +21,7 @@ from engine.feeds.kraken_rest import (
 )
 from engine.feeds.venue import NativeVenue, chosen
 
-__all__ = ["Kraken", "KrakenDecoder", "read_instruments"]
+__all__ = ["Kraken", "KrakenDecoder", "read_instruments", "read_names"]
 
 
 class Kraken(NativeVenue):

@@ -64,6 +64,8 @@ class VenueEntry(NamedTuple):
     """What its socket frames contain besides, where another venue's begin alike."""
     read_contracts: Callable[[str], dict[str, Contract]] | None = None
     """What contracts are, by native symbol, of its instruments reply, where it counts in them."""
+    read_names: Callable[[str], dict[str, str]] | None = None
+    """By native symbol, of its instruments reply, what REST calls it, where that is another name."""
     in_contracts: Callable[[str], bool] = lambda native: False
     """Whether sizes of a native symbol are contracts."""
 
@@ -132,6 +134,7 @@ VENUES: dict[str, VenueEntry] = {
         kraken.read_instruments,
         "/AssetPairs",
         ('{"channel":"', '{"method":"', '{"channelID":', '{"connectionID":', *(f"[{n}" for n in range(10))),
+        read_names=kraken.read_names,
     ),
     "bybit": VenueEntry(
         bybit_rest.Bybit,

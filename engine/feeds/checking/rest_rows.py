@@ -10,11 +10,12 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import msgspec
 
 from engine.config import FeedConfig
-from engine.errors import TickdeskError
+from engine.errors import SymbolError, TickdeskError
 from engine.events import NS, MarketEvent
 from engine.feeds.base import Request, UnreachableError
 from engine.feeds.registry import VenueEntry
 from engine.feeds.venue import Venue
+from engine.symbols import resolve
 
 _NATIVE = re.compile(r'"(?:symbol|instId|product_id|s|S)"\s*:\s*"([^"]{1,40})"')
 _GUESSES = (
@@ -43,6 +44,8 @@ class RestRows:
     def __init__(self, entry: VenueEntry) -> None:
         self._entry = entry
         self._venues: dict[str, Venue] = {}
+        self._natives: dict[str, str] = {}
+        """By what REST calls them."""
 
     def read(self, url: str, raw: str, recv_ns: int) -> Reply:
         """A reply with the address that was asked."""
@@ -84,13 +87,25 @@ class RestRows:
                 return None
         return self._venues[native]
 
+    def _native(self, venue: Venue | None, asked: str) -> str:
+        """As the socket calls what REST was asked for: else its trades would seem to be another symbol's."""
+        if venue is None or self._entry.read_names is None:
+            return asked
+        try:
+            return self._natives.get(asked) or resolve(venue.name, asked, {})
+        except SymbolError:
+            return asked
+
     def _read(self, kind: str, native: str, raw: str, recv_ns: int) -> Reply:
         body = raw.encode()
         try:
             if kind == "instruments":
                 self._entry.read_instruments(raw)
+                if self._entry.read_names is not None:
+                    self._natives |= {told: native for native, told in self._entry.read_names(raw).items()}
                 return Reply(kind)
             venue = self._venue(native)
+            native = self._native(venue, native)
             if kind == "book" or venue is None:
                 msgspec.json.decode(body)  # the decoder reads it
                 return Reply(kind, native)

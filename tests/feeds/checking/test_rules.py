@@ -178,3 +178,31 @@ def test_a_cut_in_a_recording_is_told_where_ids_do_not() -> None:
         report = check.finish(truncated=False)
         assert (report.events, report.cuts, report.trade_gaps) == ({"trades": 4}, cuts, 0)
         assert bool(report.wrong) is bool(cuts)
+
+
+def test_what_rest_brought_of_a_cut_is_the_sockets_symbol() -> None:
+    """Kraken's REST has names of its own: what was backfilled counted as another symbol, and as missing."""
+    pairs = {"E": {"altname": "XBTPYUSD", "wsname": "XBT/PYUSD", "pair_decimals": 1, "lot_decimals": 8}}
+    told = [["100.0", "1", n, "b", "l", "", n] for n in (2, 3, 4)]
+    rest = "https://api.kraken.com/0/public"
+
+    def trade(number: int) -> str:
+        of = {"symbol": "BTC/PYUSD", "side": "buy", "price": 100.0, "qty": 1.0, "trade_id": number}
+        one = of | {"ord_type": "limit", "timestamp": f"2026-11-23T00:00:0{number}.000000Z"}
+        return json.dumps({"channel": "trade", "type": "update", "data": [one]})
+
+    rows = [
+        Line("http", NS, json.dumps({"error": [], "result": pairs}), f"{rest}/AssetPairs"),
+        *(Line("ws", n * NS, trade(n), conn=1) for n in (1, 5)),
+        Line(
+            "http",
+            6 * NS,
+            json.dumps({"error": [], "result": {"XBTPYUSD": told, "last": "4"}}),
+            f"{rest}/Trades?pair=XBTPYUSD&since=1000000000",
+        ),
+    ]
+    check = FeedCheck("kraken")
+    for row in rows:
+        check.line(msgspec.json.encode(row))
+    report = check.finish(truncated=False)
+    assert (report.trade_gaps, report.trades_missing, report.wrong) == (0, 0, [])
