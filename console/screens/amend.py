@@ -23,6 +23,7 @@ _FIELDS = (
     ("stop_price", "trigger"),
     ("trail", "trail"),
 )
+_LEVELS = ("price", "trail", "stop_price")
 
 
 class AmendScreen(FormScreen):
@@ -41,7 +42,8 @@ class AmendScreen(FormScreen):
         self.form.show(
             [FormField(key, label, self._values[key]) for key, label in _FIELDS if key in self._values]
         )
-        self.form.move_to("price" if "price" in self._values else next(iter(self._values)))
+        # A number typed at once is meant for the level: as a quantity it would be an order of thousands.
+        self.form.move_to(next((key for key in _LEVELS if key in self._values), next(iter(self._values))))
 
     def form_changed(self, key: str, value: str) -> None:
         self._values[key] = value
@@ -77,6 +79,8 @@ class AmendScreen(FormScreen):
                 self._verdict_line() or ((row.reason, "muted"),),
             ]
         )
+        if (question := self.asked) is not None:
+            question.tell(self._question_lines())
 
     def _verdict_line(self) -> Line:
         """Of what is shown now; nothing while that is not judged."""
@@ -124,10 +128,15 @@ class AmendScreen(FormScreen):
             self.say(f"the order is {row.state}: there is nothing to amend")
         else:
             self._asked = AmendPatch(**changes)
-            question = "".join(text for text, _ in self._change_line())
-            verdict = self._verdict_line()
-            lines: list[str | Line] = [question, verdict] if verdict else [question]
+            lines = self._question_lines()
             self.ask(ConfirmScreen(f"{self._title}?", lines, "Amend the order", "it loses its place", BACK))
+
+    def _question_lines(self) -> list[Line]:
+        """What is asked, and what risk says of it now."""
+        row = self._view.orders.get(self._row.id, self._row)
+        if row.state in FINAL:
+            return [self._change_line(), ((f"the order is {row.state}: there is nothing to amend", "warn"),)]
+        return [self._change_line(), self._verdict_line() or (("risk …", "muted"),)]
 
     async def deliver(self) -> bool:
         patch = self._asked

@@ -45,6 +45,8 @@ class FormScreen(Modal[None], inherit_bindings=True):
         for lines in (self._about, self._outcome, self._said):
             lines.can_focus = False
         self.sending = False
+        self._question: AskScreen | None = None
+        """What was asked last."""
         self._follows = False
         """It was opened; before, there is nothing to follow."""
 
@@ -122,7 +124,14 @@ class FormScreen(Modal[None], inherit_bindings=True):
             if answer == "yes":
                 self.send()
 
+        self._question = screen
         self.app.push_screen(screen, answered)
+
+    @property
+    def asked(self) -> AskScreen | None:
+        """The question that waits for its answer: the market moves under it, too."""
+        question = self._question
+        return question if question is not None and self.app.screen is question else None
 
     def send(self) -> None:
         """Once: what is pressed while one is on its way sends nothing."""

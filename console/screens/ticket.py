@@ -13,6 +13,7 @@ from console.screens.form import FormScreen
 from console.view import DeskView
 from engine.api.trading_protocol import OrderPreview, OrderTicket
 from engine.errors import LinkError
+from widgets.lines import Line, faded
 from widgets.ticket import (
     BEGIN,
     LIMITED,
@@ -38,6 +39,8 @@ class TicketScreen(FormScreen):
         self._judging = False
         self._asked: OrderTicket | None = None
         """What the question was about: that is sent, whatever is judged meanwhile."""
+        self._shown: OrderPreview
+        """What the question says that it comes to."""
         self._wanted = False
         """Enter was pressed before the engine had judged what is shown."""
         self._offered = ""
@@ -113,7 +116,8 @@ class TicketScreen(FormScreen):
         self.show_about(market_line(self._view.tick(symbol), held.quantity if held is not None else "0"))
         if not self._judging:
             self._judging = True
-            self.run_worker(self._judge(), group="judge")
+            asks = self.asked is not None and self._asked is not None
+            self.run_worker(self._judge_asked() if asks else self._judge(), group="judge")
 
     def _ticket(self) -> OrderTicket | None:
         """As it stands; None, and said why, while it is not whole."""
@@ -146,15 +150,35 @@ class TicketScreen(FormScreen):
         finally:
             self._judging = False
 
+    async def _judge_asked(self) -> None:
+        """What the order that is asked about comes to now: an answer may take minutes."""
+        try:
+            question, ticket = self.asked, self._asked
+            if question is None or ticket is None:
+                return
+            try:
+                preview = self._shown = await self._link.preview(ticket)
+                lines = [*_question(ticket, preview)]
+                detail = _detail(preview)
+            except LinkError as error:
+                # The figures are those of before, and no more.
+                lines = [*map(faded, _question(ticket, self._shown)[:-1]), ((str(error), "warn"),)]
+                detail = ""
+            if self.asked is question:
+                question.tell(lines)
+                question.choices.describe("yes", detail)
+        finally:
+            self._judging = False
+
     # --- sent --------------------------------------------------------------------------------------
 
     def _confirm(self, ticket: OrderTicket, preview: OrderPreview) -> None:
         if self.app.screen is not self or self.sending:
             return
         self._asked = sized(ticket, preview)
-        detail = "" if preview.approved else "risk denies it as it stands"
-        lines = [*ticket_lines(ticket, preview), preview_lines(preview)[0], verdict_line(preview)]
-        self.ask(ConfirmScreen("Send this order?", lines, "Send the order", detail, BACK))
+        self._shown = preview
+        lines = _question(ticket, preview)
+        self.ask(ConfirmScreen("Send this order?", lines, "Send the order", _detail(preview), BACK))
 
     async def deliver(self) -> bool:
         if self._asked is None:
@@ -175,6 +199,15 @@ class TicketScreen(FormScreen):
             self._token = uuid4().hex
             self.say(reply.text, "bad")
         return reply.ok
+
+
+def _question(ticket: OrderTicket, preview: OrderPreview) -> list[Line]:
+    return [*ticket_lines(ticket, preview), preview_lines(preview)[0], verdict_line(preview)]
+
+
+def _detail(preview: OrderPreview) -> str:
+    """Beside the answer that sends it."""
+    return "" if preview.approved else "risk denies it as it stands"
 
 
 def _mode(view: DeskView) -> str:

@@ -108,6 +108,34 @@ async def test_enter_before_the_engine_has_judged_waits_for_it() -> None:
         assert placed(link) == []
 
 
+async def test_the_question_tells_what_the_order_comes_to_now() -> None:
+    """An answer may take minutes: it showed the price and the verdict of when it was asked."""
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, *MARKET, "down", "down", "0", ".", "0", "5")
+        await judged(pilot, app)
+        screen = app.screen
+        assert isinstance(screen, TicketScreen)
+        await confirm(pilot, app)
+        question = app.screen
+        assert isinstance(question, ConfirmScreen) and "≈64,218.40" in text_of(app)
+        link.judged = msgspec.structs.replace(sample_account.preview("PRICE_COLLAR"), price="61000")
+        screen.follow()
+        await until(pilot, lambda: "≈61,000" in text_of(app) and "✗ PRICE_COLLAR" in text_of(app))
+        assert question.choices.choices[1].detail == "risk denies it as it stands"
+        link.error = "the engine is gone"
+        screen.follow()
+        await until(pilot, lambda: "the engine is gone" in text_of(app))
+        assert {style for line in question._lines.lines[:-1] for _, style in line} == {"stale"}
+        link.error, link.judged = None, sample_account.preview()
+        screen.follow()
+        await until(pilot, lambda: "≈64,218.40" in text_of(app) and "approved" in text_of(app))
+        assert question.choices.choices[1].detail == "" and not placed(link)
+        await press(pilot, "down", "enter")
+        await until(pilot, lambda: bool(placed(link)))
+        assert placed(link)[0].quantity == "0.05"
+
+
 async def test_what_is_unconfirmed_keeps_its_token_and_is_placed_once() -> None:
     link = FakeLink()
     async with desk(link) as (app, pilot):

@@ -134,6 +134,35 @@ async def test_what_risk_says_of_an_amendment_is_shown_before_it_is_sent() -> No
     assert link.sent == []
 
 
+async def test_the_question_of_an_amendment_is_judged_and_follows_its_order() -> None:
+    link = FakeLink()
+    link.judged = sample_account.preview("PRICE_COLLAR")
+    async with desk(link) as (app, pilot):
+        await press(pilot, "4", "j", "j", "m", "9", "enter")
+        assert isinstance(app.screen, ConfirmScreen)
+        await until(pilot, lambda: "risk ✗ PRICE_COLLAR" in text_of(app))
+        done = msgspec.structs.replace(app.view.orders["ord-0001"], state="filled")
+        link.on_message(StateFrame(full=False, status=sample.status(1), orders=(done,)))
+        (amend,) = [screen for screen in app.screen_stack if isinstance(screen, AmendScreen)]
+        amend.follow()
+        await until(pilot, lambda: "the order is filled: there is nothing to amend" in text_of(app))
+    assert link.sent == []
+
+
+@pytest.mark.parametrize(
+    ("levels", "first"),
+    [({"stop_price": "3300"}, "stop_price"), ({"stop_price": "3300", "trail": "1%"}, "trail")],
+    ids=["stop", "trailing stop"],
+)
+async def test_a_number_typed_at_once_is_the_level_of_an_order(levels: dict[str, str], first: str) -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        row = msgspec.structs.replace(app.view.orders["ord-0001"], type="stop", price="", **levels)
+        link.on_message(StateFrame(full=False, status=sample.status(1), orders=(row,)))
+        await press(pilot, "4", "j", "j", "m")
+        assert isinstance(app.screen, AmendScreen) and app.screen.form.cursor == first
+
+
 async def test_a_refused_amendment_stays_to_be_mended() -> None:
     link = FakeLink()
     link.ok, link.reply = False, "order ord-0001: denied:PRICE_COLLAR 8.1 %, limit 2 %"
