@@ -21,12 +21,15 @@ from engine.research.space import Point
 from engine.research.summary import summarise
 from engine.research.sweep_figures import figures
 from engine.research.sweep_runs import Run, Task, packed
+from engine.strategies.model import Model
 from engine.text import clean
 from engine.wiring.backtest import Prepared, prepare, run
 from engine.wiring.desk import Desk
 from engine.wiring.journal_memory import JournalMemory
 from engine.wiring.sweep_code import own_version, strategies_digest
+from engine.wiring.sweep_link import ChangedError
 
+_GOES_ON = ": put back what was, and the same command goes on; of what is now, begin another (--out)"
 MOST_PREPARED = 3
 """Kept at a time: the parts of a walk-forward that two runs after each other may need. Of tapes one, whose
 ticks may take a gigabyte."""
@@ -43,7 +46,10 @@ class Body(msgspec.Struct, frozen=True):
     given: tuple[str, ...] = ()
     """As of ``on_bars``, beside what is tried."""
     version: str = ""
-    strategies_sha256: str = ""
+    strategies_sha256: str | None = None
+    """Both None: whatever is there."""
+    model: str | None = None
+    """As of ``Spec``."""
 
 
 def body(
@@ -52,9 +58,10 @@ def body(
     state_dir: Path,
     data: tuple[tuple[str, str], ...],
     given: Collection[str] = (),
+    model: str | None = None,
 ) -> bytes:
     code = own_version(), strategies_digest(Path(config.strategies_dir))
-    return msgspec.json.encode(Body(config, plan, str(state_dir), data, tuple(sorted(given)), *code))
+    return msgspec.json.encode(Body(config, plan, str(state_dir), data, tuple(sorted(given)), *code, model))
 
 
 def data_of(prepared: Prepared) -> tuple[tuple[str, str], ...]:
@@ -73,10 +80,8 @@ def opened(told: bytes) -> Callable[[Task], Run]:
         raise StoreError(
             f"the sweep is tickdesk {of.version}'s, and this is {own_version()}: install the same"
         )
-    if of.strategies_sha256 != strategies_digest(Path(of.config.strategies_dir)):
-        folder = clean(of.config.strategies_dir, 200)
-        raise StoreError(f"the strategies in {folder} are not those that the sweep was begun with")
     made = Backtests(of)
+    made.require_strategies()
     if data_of(made.ready(of.config)) != of.data:
         raise StoreError(
             "the data are not those that the sweep was begun with: other files at the same place"
@@ -90,17 +95,35 @@ class Backtests:
         self._plan = of.plan
         self._state_dir = Path(of.state_dir)
         self._given = of.given
+        self._strategies_sha256 = of.strategies_sha256
+        self._model = of.model
         self._prepared: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
 
     def run(self, task: Task) -> Run:
-        """Raises TickdeskError, and whatever a strategy does."""
+        """Raises TickdeskError, ChangedError of them for what no run can be made of, and whatever a strategy
+        does."""
         config = with_values(self._config, task.point)
-        strategies = _Watched(task.point)
+        strategies = _Watched(task.point, self.require_strategies)
         ready = self.ready(config, task.since_ns, task.until_ns, task.warm_bars)
         given = {*self._given, *task.point}
-        result = run(config, ready, detail=False, given=given, watch=strategies.begin)
+        try:
+            result = run(config, ready, detail=False, given=given, watch=strategies.begin)
+        except Exception:
+            self.require_strategies()  # a file that was changed may be what does not load
+            raise
+        if strategies.scored and self._model is not None and result.model != self._model:
+            now, then = (f"model {one}" if one else "no model" for one in (result.model, self._model))
+            raise ChangedError(f"{now} is active, and the sweep was begun with {then}{_GOES_ON}")
         strategies.end()
         return ended(task, result)
+
+    def require_strategies(self) -> None:
+        """Raises ChangedError: each run reads their files, which may be others by now."""
+        if self._strategies_sha256 not in (None, strategies_digest(Path(self._config.strategies_dir))):
+            folder = clean(self._config.strategies_dir, 200)
+            raise ChangedError(
+                f"the strategies in {folder} are not those that the sweep was begun with{_GOES_ON}"
+            )
 
     def ready(self, config: Config, since_ns: int = 0, until_ns: int = 0, warm_bars: int = 0) -> Prepared:
         # Of the configuration nothing else has a say in what is read.
@@ -123,14 +146,20 @@ class _Watched:
     """The strategies of one run: where one cannot be used, or falls, the desk goes on without it, and what it
     comes to is no result of the values that were tried."""
 
-    def __init__(self, point: Point) -> None:
+    def __init__(self, point: Point, require_same: Callable[[], None]) -> None:
+        """``require_same`` is called once their files are read, and may raise."""
         self._tried = {key.split(".")[1] for key in point if key.startswith("strategies.")}
+        self._require_same = require_same
+        self.scored = False
+        """A model had a say."""
         self._desk: Desk | None = None
         self._known: dict[str, str] = {}
 
     def begin(self, desk: Desk, journal: JournalMemory) -> None:
         """Raises ConfigError where one that is tried refuses its values."""
+        self._require_same()
         self._desk = desk
+        self.scored = desk.signals.strategies.enabled(Model.name)
         self._known = self._errors()
         for name in sorted(self._tried & self._known.keys()):
             raise ConfigError(f"{name}: {self._known[name]}")

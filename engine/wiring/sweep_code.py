@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
+
+from engine.strategies.user_files import is_file_of_users, offered
 
 
 def own_version() -> str:
@@ -15,10 +19,29 @@ def own_version() -> str:
 
 
 def strategies_digest(folder: Path) -> str:
-    """Of the user's own strategies: a sweep that goes on must go on with the same."""
+    """Of the user's own strategies, and of those that packages offer: a sweep that goes on must go on with
+    the same."""
     try:
-        files = sorted(path for path in folder.iterdir() if path.suffix == ".py")
-        bodies = [path.name.encode() + b"\0" + path.read_bytes() for path in files]
+        files = sorted(filter(is_file_of_users, folder.iterdir()))
     except OSError:
-        return ""
+        files = []
+    try:
+        named = [*((path.name, path) for path in files), *_packaged()]
+        bodies = [name.encode() + b"\0" + path.read_bytes() for name, path in named]
+    except OSError:  # one that is being exchanged is another
+        return "unreadable"
     return hashlib.sha256(b"\0".join(bodies)).hexdigest() if bodies else ""
+
+
+@cache
+def _packaged() -> tuple[tuple[str, Path], ...]:
+    """What installed packages offer, each with its file; packages do not come and go meanwhile."""
+    found = []
+    for point in offered():
+        try:
+            spec = find_spec(point.module)
+        except (ImportError, ValueError):
+            spec = None  # it does not load either: its strategy says why
+        if spec is not None and spec.origin and Path(spec.origin).is_file():
+            found.append((f"{point.name}={point.value}", Path(spec.origin)))
+    return tuple(found)

@@ -9,11 +9,16 @@ from typing import TypeVar
 
 import msgspec
 
+from engine.errors import StoreError
 from engine.research.sweep_runs import Run, Task
 
 MOST_BYTES = 1 << 30
 _LENGTH = struct.Struct("!I")
 _T = TypeVar("_T")
+
+
+class ChangedError(StoreError):
+    """What the sweep was begun with is there no more: no run of it can be made."""
 
 
 class Setup(msgspec.Struct, frozen=True, tag=True):

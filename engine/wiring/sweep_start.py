@@ -76,7 +76,7 @@ def specified(
 
 
 def setup(config: Config, spec: Spec, state_dir: Path, given: Collection[str] = ()) -> Setup:
-    return Setup(RUNNER, body(config, _absolute(spec.plan), state_dir, spec.data, given))
+    return Setup(RUNNER, body(config, _absolute(spec.plan), state_dir, spec.data, given, spec.model))
 
 
 def cores() -> int:

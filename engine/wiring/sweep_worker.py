@@ -20,7 +20,17 @@ from pathlib import Path
 from engine.errors import ConfigError, TickdeskError
 from engine.research.sweep_runs import Run, Task
 from engine.text import clean
-from engine.wiring.sweep_link import TO_WORKER, Broken, Do, Ended, Messages, Ready, Setup, send
+from engine.wiring.sweep_link import (
+    TO_WORKER,
+    Broken,
+    ChangedError,
+    Do,
+    Ended,
+    Messages,
+    Ready,
+    Setup,
+    send,
+)
 
 MakeRun = Callable[[Task], Run]
 
@@ -32,9 +42,11 @@ def opened(setup: Setup) -> MakeRun:
 
 
 def attempt(make: MakeRun, task: Task) -> Run:
-    """A run, also where it raises."""
+    """A run, also where it raises; but ChangedError, which is of all of them."""
     try:
         return make(task)
+    except ChangedError:
+        raise
     except ConfigError as error:
         return Run(task.name, task.point, status="refused", error=clean(error, 300))
     except TickdeskError as error:
@@ -63,7 +75,11 @@ def main(descriptor: int) -> None:
     while True:
         asked = inbox.get()
         assert isinstance(asked, Do)
-        run = attempt(make, asked.task)
+        try:
+            run = attempt(make, asked.task)
+        except ChangedError as error:
+            send(link, Broken(clean(error, 300)))
+            return
         held = _held()
         first = first or held
         send(link, Ended(run, held > first + setup.growth))

@@ -18,6 +18,7 @@ from engine.research.plan import Plan
 from engine.research.space import space
 from engine.research.sweep_runs import Run, Task, packed
 from engine.research.sweep_spec import Figure, Objective, Search, Spec
+from engine.wiring.sweep_link import ChangedError
 from tests.research import made
 
 KINDS = kinds_of(Config())
@@ -36,6 +37,8 @@ class Told(msgspec.Struct):
     grows: int = 0
     """Bytes that each run leaves behind."""
     broken: str = ""
+    changed_on: int = -1
+    """Value of ``FAST`` at which it is told that what the sweep began with is there no more."""
 
 
 def spec(*over: str, kind: str = "grid", runs: int = 0, **others: Any) -> Spec:
@@ -93,6 +96,8 @@ def opened(body: bytes) -> Callable[[Task], Run]:
             mark.touch()
         if task.point.get(FAST) == told.dies_on and _count(told, task.point[FAST]) <= told.dies:
             os.kill(os.getpid(), signal.SIGKILL)
+        if task.point.get(FAST) == told.changed_on:
+            raise ChangedError("the strategies are others")
         return run_of(task)
 
     return run

@@ -14,10 +14,11 @@ from engine.errors import ConfigError, StoreError, TickdeskError
 from engine.research.bar_clock import on_bars
 from engine.research.plan import Plan
 from engine.research.sweep_runs import Name, Task, unpacked
-from engine.wiring import backtest
+from engine.wiring import backtest, sweep_code
 from engine.wiring.backtest_result import config_digest
 from engine.wiring.desk import Desk
 from engine.wiring.sweep_backtest import Backtests, Body, body, data_of, opened
+from engine.wiring.sweep_link import ChangedError
 from tests.bench.sweep import bars
 from tests.research.made_runs import KINDS
 
@@ -128,6 +129,58 @@ def test_a_strategy_that_refuses_or_falls_gives_no_result(made: tuple[Config, Pl
         runs.run(_task(strategies__own__fast=5))
     with pytest.raises(TickdeskError, match=r"own was switched off: .*as told"):
         runs.run(_task(strategies__own__fast=0))
+
+
+@pytest.mark.parametrize("text", [_OWN.replace("1.0, 1.0,", "0.9, 1.0,"), "def half_written(", None])
+def test_strategies_that_change_under_way_end_the_sweep(
+    text: str | None, made: tuple[Config, Plan], tmp_path: Path
+) -> None:
+    """Their runs stood in one table with those of before, unsaid."""
+    config, plan = made
+    folder = tmp_path / "strategies"
+    folder.mkdir(mode=0o700)
+    (folder / "own.py").write_text(_OWN)
+    own = {"strategies_dir": str(folder), "strategies.own.enabled": True}
+    config = changed(config, own)
+    runs = Backtests(msgspec.json.decode(body(config, plan, tmp_path, ()), type=Body))
+    (folder / ".#own.py").write_text("what an editor keeps is no strategy")
+    assert runs.run(_task(strategies__own__fast=1)).status == "done"
+    if text is None:
+        (folder / "own.py").unlink()
+    else:
+        (folder / "own.py").write_text(text)
+    with pytest.raises(ChangedError, match="not those that the sweep was begun with: put back"):
+        runs.run(_task(strategies__own__fast=1))
+    (folder / "own.py").write_text(_OWN)
+    assert runs.run(_task(strategies__own__fast=1)).status == "done"
+
+
+def test_a_model_that_is_exchanged_under_way_ends_the_sweep(
+    made: tuple[Config, Plan], tmp_path: Path
+) -> None:
+    config, plan = made
+    scored = changed(config, {"strategies.model.enabled": True})
+    found = backtest.run(scored, backtest.prepare(scored, plan, tmp_path)).model
+    for then, now in ((found, found), ("ab12", found)):
+        runs = Backtests(msgspec.json.decode(body(scored, plan, tmp_path, (), model=then), type=Body))
+        if then == now:
+            assert runs.run(_task()).status == "done"
+        else:
+            with pytest.raises(ChangedError, match="the sweep was begun with model ab12: put back"):
+                runs.run(_task())
+            # Where it has no say, it does not matter.
+            assert runs.run(_task(strategies__model__enabled=False)).status == "done"
+
+
+def test_packages_strategies_are_in_the_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = tmp_path / "offered.py"
+    offered.write_text("A = 1")
+    monkeypatch.setattr(sweep_code, "_packaged", lambda: (("a=offered:A", offered),))
+    before = sweep_code.strategies_digest(tmp_path / "none")
+    offered.write_text("A = 2")
+    assert sweep_code.strategies_digest(tmp_path / "none") not in (before, "")
+    monkeypatch.setattr(sweep_code, "_packaged", lambda: ())
+    assert sweep_code.strategies_digest(tmp_path / "none") == ""
 
 
 def test_what_decides_over_a_tape_is_in_the_digest_and_what_connects_is_not() -> None:

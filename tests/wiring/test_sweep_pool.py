@@ -90,6 +90,19 @@ def test_what_cannot_be_set_up_is_one_error(tmp_path: Path) -> None:
         assert log.runs == {}
 
 
+def test_what_changes_under_way_ends_the_sweep_and_it_goes_on_once_it_is_back(tmp_path: Path) -> None:
+    with (
+        RunLog(tmp_path / "pool", _SPEC) as log,
+        Pool(_setup(changed_on=4), 1, lambda text: None) as pool,
+        pytest.raises(TickdeskError, match="the strategies are others"),
+    ):
+        sweep(_SPEC, log, pool)
+    assert log.runs and all(run.point[FAST] < 4 for run in log.runs.values())
+    with RunLog(tmp_path / "pool", _SPEC) as log, Pool(_setup(), 1, lambda text: None) as pool:
+        assert sweep(_SPEC, log, pool).failed == 0
+    assert as_csv(rows(log.runs, _SPEC)) == as_csv(rows(_here(tmp_path / "here"), _SPEC))
+
+
 def test_leaving_early_ends_every_process(tmp_path: Path) -> None:
     setup = _setup(folder=str(tmp_path), sleeps_s=0.02)
 
