@@ -30,7 +30,7 @@ def why_differs(
     hole = _hole(one.symbol, begin_ns, end_ns, live, backtest)
     if hole is not None:
         return "data", hole.told
-    late = _late(one, other, grounds)
+    late = _late(one, other, grounds, before)
     if late:
         return "latency", late
     state = _state(live, begin_ns, end_ns)
@@ -198,11 +198,16 @@ def _sized(one: Trip, other: Trip, grounds: Grounds, before: Sequence[Row]) -> s
     moment = (one.opened_ns, one.closed_ns, one.entry_price, one.exit_price)
     if not less or moment != (other.opened_ns, other.closed_ns, other.entry_price, other.exit_price):
         return ""
-    lot = grounds.lots.get(one.symbol, 0.0) * 1.000001
-    most = lot + _SIZED * other.quantity * abs(less) / grounds.equity if grounds.equity > 0 else lot
-    if abs(one.quantity - other.quantity) <= most:
+    if _same_size(one, other, grounds, before):
         return f"the equity differs by {less:+.2f} after earlier differences, and with it the size"
     return ""
+
+
+def _same_size(one: Trip, other: Trip, grounds: Grounds, before: Sequence[Row]) -> bool:
+    """As near as the equities of the two are, and the grid is fine."""
+    lot = grounds.lots.get(one.symbol, 0.0) * 1.000001
+    less = abs(sum(row.net for row in before)) / grounds.equity if grounds.equity > 0 else 0.0
+    return abs(one.quantity - other.quantity) <= lot + _SIZED * other.quantity * less
 
 
 def _within_grid(one: Trip, other: Trip, grounds: Grounds) -> bool:
@@ -219,9 +224,9 @@ def _within_grid(one: Trip, other: Trip, grounds: Grounds) -> bool:
     )
 
 
-def _late(one: Trip, other: Trip, grounds: Grounds) -> str:
+def _late(one: Trip, other: Trip, grounds: Grounds, before: Sequence[Row]) -> str:
     """The same decisions and size, filled at other times."""
-    if abs(one.quantity - other.quantity) > grounds.lots.get(one.symbol, 0.0) * 1.000001:
+    if not _same_size(one, other, grounds, before):
         return ""
     for left, right, filled, what in (
         (one.entry, other.entry, (one.opened_ns, other.opened_ns), "entry"),

@@ -118,6 +118,9 @@ def test_equity_explains_as_much_of_a_size_as_it_differs() -> None:
         live = Side((before, trip(100, quantity=quantity)))
         rows = compare(live, Side((trip(0, "B"), trip(100))), fine)
         assert [row.cause for row in rows] == ["unexplained", expected], quantity
+        later = trip(100, opened_ns=AT + 100 * NS + NS // 50)  # decided at the same time, filled later
+        rows = compare(live, Side((trip(0, "B"), later)), fine)
+        assert rows[1].cause == ("latency" if expected == "follows" else "unexplained"), quantity
 
 
 def test_what_no_tape_has_counts_where_it_was_heard_and_can_have_mattered() -> None:
