@@ -24,6 +24,7 @@ from engine.research.sweep_runs import Run, Task, packed
 from engine.strategies.model import Model
 from engine.text import clean
 from engine.wiring.backtest import Prepared, prepare, run
+from engine.wiring.bar_import import named_file
 from engine.wiring.desk import Desk
 from engine.wiring.journal_memory import JournalMemory
 from engine.wiring.sweep_code import own_version, strategies_digest
@@ -97,6 +98,7 @@ class Backtests:
         self._given = of.given
         self._strategies_sha256 = of.strategies_sha256
         self._model = of.model
+        self._stamps = _stamps(of.plan)
         self._prepared: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
 
     def run(self, task: Task) -> Run:
@@ -137,9 +139,24 @@ class Backtests:
             plan = msgspec.structs.replace(plan, **cut)
         while len(self._prepared) >= (1 if plan.tapes else MOST_PREPARED):
             self._prepared.popitem(last=False)
+        if self._stamps != _stamps(plan):
+            raise ChangedError(f"files of the data were changed while the sweep ran{_GOES_ON}")
         ready = prepare(config, plan, self._state_dir, part=bool(since_ns or until_ns))
         self._prepared[of] = ready
         return ready
+
+
+def _stamps(plan: Plan) -> list[tuple[int, int]]:
+    """By which a changed file is told: parts of a walk-forward are read when they are wanted."""
+    found = []
+    for path in (*map(Path, plan.tapes), *(named_file(text)[1] for text in plan.files)):
+        try:
+            stat = path.stat()
+        except OSError:
+            found.append((0, 0))  # whoever reads it says what is wrong
+        else:
+            found.append((stat.st_mtime_ns, stat.st_size))
+    return found
 
 
 class _Watched:

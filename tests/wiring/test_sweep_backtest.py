@@ -172,6 +172,28 @@ def test_a_model_that_is_exchanged_under_way_ends_the_sweep(
             assert runs.run(_task(strategies__model__enabled=False)).status == "done"
 
 
+def test_a_file_that_is_exchanged_between_two_parts_ends_the_sweep(
+    made: tuple[Config, Plan], tmp_path: Path
+) -> None:
+    config, plan = made
+    name, _, path = plan.files[1].partition("=")
+    mine = tmp_path / "mine.csv"
+    mine.write_text(Path(path).read_text())
+    plan = msgspec.structs.replace(plan, files=(plan.files[0], f"{name}={mine}"))
+    begins = backtest.prepare(config, plan, tmp_path).bars.series[0].begin_ns  # type: ignore[union-attr]
+    runs = Backtests(Body(config, plan, str(tmp_path), ()))
+    early, late = (
+        msgspec.structs.replace(_task(), since_ns=int(since), until_ns=int(until))
+        for since, until in ((begins[0], begins[60]), (begins[60], begins[-1]))
+    )
+    assert runs.run(early).status == "done"
+    head, *lines = mine.read_text().splitlines()
+    mine.write_text("\n".join([head, *lines[1:]]) + "\n")
+    assert runs.run(early).status == "done", "what is read is kept"
+    with pytest.raises(ChangedError, match="files of the data were changed"):
+        runs.run(late)
+
+
 def test_packages_strategies_are_in_the_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     offered = tmp_path / "offered.py"
     offered.write_text("A = 1")
