@@ -23,6 +23,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from console.keyboard import Keyboard
 from console.outbox import Outbox
 from console.patient import PatientApp, PatientDriver
+from console.terminal_guard import TerminalGuard
 
 DEADLINE_S = 3.0
 """After a signal that ends the console: what still hangs then is cut off."""
@@ -39,6 +40,7 @@ class DeskDriver(PatientDriver, LinuxDriver):
         super().__init__(*args, **options)
         # Textual draws on stderr; ours may be redirected, stdout was checked to be the terminal.
         self._file = sys.__stdout__
+        self._guard: TerminalGuard | None = None
 
     @property
     def _out_fd(self) -> int:
@@ -47,9 +49,20 @@ class DeskDriver(PatientDriver, LinuxDriver):
 
     def start_application_mode(self) -> None:
         self._loop_thread = threading.get_ident()
+        if self._guard is None:
+            self._guard = TerminalGuard.over(self._out_fd, LEAVE)
         super().start_application_mode()  # type: ignore[no-untyped-call]
         for number in (signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, self._end)
+
+    def close(self) -> None:
+        super().close()
+        self._release()
+
+    def _release(self) -> None:
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.release()
 
     def send(self, data: str) -> None:
         if not isinstance(self._writer_thread, Outbox):
@@ -104,6 +117,7 @@ class DeskDriver(PatientDriver, LinuxDriver):
         if self.attrs_before is not None:
             with suppress(termios.error):
                 termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+        self._release()
         os._exit(return_code)
 
     def run_input_thread(self) -> None:

@@ -157,6 +157,45 @@ def test_a_signal_leaves_the_alternate_screen(console: Console) -> None:
 
 
 @pytest.mark.pty
+def test_a_killed_console_leaves_the_terminal_as_it_was(console: Console) -> None:
+    before = termios.tcgetattr(console.master)
+    console.read(20, b"Opportunities")
+    assert termios.tcgetattr(console.master) != before
+    console.seen = b""
+    console.process.kill()
+    assert LEAVE in console.read(10, LEAVE)
+    deadline = time.monotonic() + 10
+    while termios.tcgetattr(console.master) != before:
+        assert time.monotonic() < deadline, "the settings stay the console's"
+        console.read(0.01)
+
+
+@pytest.mark.pty
+def test_the_settings_of_a_shell_that_has_the_terminal_again_stay(console: Console) -> None:
+    console.read(20, b"Opportunities")
+    console.process.send_signal(signal.SIGSTOP)
+    of_the_shell = termios.tcgetattr(console.master)
+    of_the_shell[3] |= termios.ISIG
+    termios.tcsetattr(console.master, termios.TCSANOW, of_the_shell)
+    console.seen = b""
+    console.process.kill()
+    assert LEAVE in console.read(10, LEAVE)
+    console.read(0.3)
+    assert termios.tcgetattr(console.master) == of_the_shell
+
+
+@pytest.mark.pty
+def test_a_console_that_is_left_says_farewell_once(console: Console) -> None:
+    console.read(20, b"Opportunities")
+    os.write(console.master, b"q")
+    assert b"Detach" in console.read(10, b"Detach")
+    os.write(console.master, b"\r")
+    assert console.end() == 0
+    console.read(0.3)
+    assert console.seen.count(b"\x1b[?1049l") == 1
+
+
+@pytest.mark.pty
 def test_a_terminal_that_somebody_else_had_is_drawn_anew(console: Console) -> None:
     before = termios.tcgetattr(console.master)
     console.read(20, b"Opportunities")
