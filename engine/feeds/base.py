@@ -132,8 +132,15 @@ class Feed(Protocol):
 class LeavesOut(Protocol):
     """A feed that can do without some of its symbols."""
 
+    @property
+    def left_out(self) -> Collection[str]:
+        """Native symbols; ``instruments`` tells of those that the venue lists since."""
+
     def leave_out(self, natives: Collection[str]) -> None:
         """Bring all but these; to be called while it does not run."""
+
+    def take_back(self) -> None:
+        """Bring all that was left out; to be called while it does not run."""
 
 
 class Secret(Protocol):

@@ -129,6 +129,14 @@ class CcxtFeed:
             raise UnknownSymbolsError(str(error), error.natives, specs)
         return specs
 
+    @property
+    def left_out(self) -> Collection[str]:
+        """See LeavesOut. Not asked for again: only a new start brings them."""
+        return ()
+
+    def take_back(self) -> None:
+        """See LeavesOut."""
+
     def leave_out(self, natives: Collection[str]) -> None:
         """See LeavesOut."""
         symbols = [self._symbols.pop(native) for native in natives]

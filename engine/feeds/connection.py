@@ -4,6 +4,7 @@ while it is away."""
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import random
 from collections.abc import Callable, Collection
@@ -58,6 +59,7 @@ class SocketFeed:
         self.venue = venue.name
         self._tap = tap
         self._venue = venue
+        self._all = venue.natives
         self._clock = clock
         self._rng = rng
         self._rest_url = config.rest_url or venue.rest_url
@@ -101,15 +103,15 @@ class SocketFeed:
     async def instruments(self) -> list[InstrumentSpec]:
         """Raises UnknownSymbolsError for symbols the venue does not know, RefusedError when it refuses to
         tell, UnreachableError when it cannot be asked."""
-        rest = self._new_rest()
+        rest, venue = self._new_rest(), self._asking()
         try:
-            for request in self._venue.before_instruments():
-                self._venue.learn(await rest.get(request))
-            page = await self._ask_instruments(rest)
-            while (more := self._venue.more_instruments(page)) is not None:
-                self._venue.learn(page)
+            for request in venue.before_instruments():
+                venue.learn(await rest.get(request))
+            page = await self._ask_instruments(venue, rest)
+            while (more := venue.more_instruments(page)) is not None:
+                venue.learn(page)
                 page = await rest.get(more)
-            return self._venue.parse_instruments(page)
+            return venue.parse_instruments(page)
         except RefusedError as error:
             where = f"feeds.{self.venue}"
             raise RefusedError(f"{error}: check {where}.rest_url and {where}.symbols") from None
@@ -120,21 +122,42 @@ class SocketFeed:
         finally:
             await rest.close()
 
+    def _asking(self) -> Venue:
+        """The venue as if nothing were left out."""
+        if not self.left_out:
+            return self._venue
+        asking = copy.copy(self._venue)
+        asking.natives = self._all
+        return asking
+
+    @property
+    def left_out(self) -> Collection[str]:
+        """See LeavesOut."""
+        return [one for one in self._all if one not in self._venue.natives]
+
     def leave_out(self, natives: Collection[str]) -> None:
         """See LeavesOut."""
-        self._venue.natives = tuple(one for one in self._venue.natives if one not in natives)
+        self._bring(tuple(one for one in self._venue.natives if one not in natives))
+
+    def take_back(self) -> None:
+        """See LeavesOut."""
+        self._bring(self._all)
+
+    def _bring(self, natives: tuple[str, ...]) -> None:
+        self._venue.natives = natives
         self._delivery = Delivery(self._venue, self._rest, self.stats, self._clock)
-        self._status.left_out = f"without {clean(', '.join(natives), 60)}, which it does not know"
+        left_out = clean(", ".join(self.left_out), 60)
+        self._status.left_out = f"without {left_out}, which it does not know" if left_out else ""
 
     def _new_rest(self, pace: Pace | None = None) -> Rest:
         tap = self._tap.reply if self._tap is not None else None
         return Rest(self.venue, self._rest_url, self._venue.rest_per_s, tap=tap, pace=pace)
 
-    async def _ask_instruments(self, rest: Rest) -> bytes:
+    async def _ask_instruments(self, venue: Venue, rest: Rest) -> bytes:
         try:
-            return await rest.get(self._venue.instruments_request())
+            return await rest.get(venue.instruments_request())
         except RefusedError:
-            everything = self._venue.all_instruments_request()
+            everything = venue.all_instruments_request()
             if everything is None:
                 raise
             return await rest.get(everything)

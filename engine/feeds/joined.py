@@ -36,11 +36,23 @@ class JoinedFeed:
         """See Feed."""
         return await self._parts[0].instruments()
 
+    @property
+    def left_out(self) -> Collection[str]:
+        """See LeavesOut."""
+        first = self._parts[0]
+        return first.left_out if isinstance(first, LeavesOut) else ()
+
     def leave_out(self, natives: Collection[str]) -> None:
         """See LeavesOut."""
         for part in self._parts:
             if isinstance(part, LeavesOut):
                 part.leave_out(natives)
+
+    def take_back(self) -> None:
+        """See LeavesOut."""
+        for part in self._parts:
+            if isinstance(part, LeavesOut):
+                part.take_back()
 
     async def run(self, sink: Sink) -> None:
         """See Feed; what one part raises ends all, in an ExceptionGroup."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from engine.config import Config
@@ -111,7 +111,8 @@ async def run_feed(desk: Taker, feed: Feed, sink: Sink) -> None:
     while True:
         began_s = time.monotonic()
         try:
-            await _run(learning, feed, sink)
+            while await _run(learning, feed, sink):
+                pass
             return
         except Exception as error:
             wrong = _wrong(error)
@@ -127,13 +128,23 @@ async def run_feed(desk: Taker, feed: Feed, sink: Sink) -> None:
         pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
 
-async def _run(learning: _Learning, feed: Feed, sink: Sink) -> None:
-    """Once. The simulated venue's instruments are known already: its past was played to the desk."""
-    async with TaskGroup() as beside:
-        if not isinstance(feed, SimulatedFeed):
-            wait_s = await learning.ask()
-            beside.create_task(learning.go_on(wait_s))
+async def _run(learning: _Learning, feed: Feed, sink: Sink) -> bool:
+    """Once; True where it is to run again, with more symbols. The simulated venue's instruments are known
+    already: its past was played to the desk."""
+    if isinstance(feed, SimulatedFeed):
         await feed.run(sink)
+        return False
+    async with TaskGroup() as beside:
+        wait_s = await learning.ask()
+        runs = beside.create_task(feed.run(sink))
+        asks = beside.create_task(learning.go_on(wait_s))
+        await asyncio.wait((runs, asks), return_when=asyncio.FIRST_COMPLETED)
+        more = not runs.done()
+        runs.cancel()
+        asks.cancel()
+    if more and isinstance(feed, LeavesOut):
+        feed.take_back()
+    return more
 
 
 def _wrong(error: Exception) -> TickdeskError | None:
@@ -157,12 +168,18 @@ class _Learning:
         self._known: dict[str, InstrumentSpec] = {}
         self._told: set[str] = set()
         """It is not told again."""
+        self._listed: list[str] = []
+        """Native symbols that were left out, and that the venue knows by now."""
 
     async def go_on(self, wait_s: float) -> None:
-        """Until cancelled. Data that comes before the venue answers is on grids that are assumed."""
-        while True:
+        """Until a symbol that was left out is listed. Data that comes before the venue answers is on grids
+        that are assumed."""
+        while not self._listed:
             await asyncio.sleep(wait_s or ANEW_S)
             wait_s = await self.ask(running=True)
+        names = clean(", ".join(self._listed), 100)
+        self._desk.alert("warning", self._feed.venue, f"it lists {names} now: the feed starts anew with it")
+        self._listed.clear()
 
     async def ask(self, *, running: bool = False) -> float:
         """Give the desk the grids. Returns the seconds after which to ask again; 0 when it has them.
@@ -178,7 +195,8 @@ class _Learning:
             return max(ANEW_FAILED_S if self._known else RETRY_S, error.retry_after_s)
         except UnknownSymbolsError as error:
             if running:
-                self._tell(error, "nothing of them is to be expected")
+                if not set(error.natives) <= set(self._left_out):
+                    self._tell(error, "nothing of them is to be expected")
             elif error.known and isinstance(feed, LeavesOut):
                 self._tell(error, "the feed goes on without")
                 feed.leave_out(error.natives)
@@ -191,8 +209,15 @@ class _Learning:
                 return ANEW_FAILED_S
             self._tell(error, f"it is asked again every {REFUSED_S:g} s, and grids are assumed meanwhile")
             return REFUSED_S
+        if running:
+            told = {spec.symbol for spec in specs}
+            self._listed = [one for one in self._left_out if f"{feed.venue}:{clean(one, 40)}" in told]
         self._take(specs)
         return 0.0
+
+    @property
+    def _left_out(self) -> Collection[str]:
+        return self._feed.left_out if isinstance(self._feed, LeavesOut) else ()
 
     def _take(self, specs: Sequence[InstrumentSpec]) -> None:
         """Changes go the way of the data: who records them, or decides elsewhere, has them at their place."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import time
@@ -10,6 +11,7 @@ import pytest
 
 from engine.config import FeedConfig
 from engine.events import BookStatus, Depth
+from engine.feeds.base import LeavesOut, UnknownSymbolsError
 from engine.feeds.bybit import BybitDecoder
 from engine.feeds.bybit_rest import Bybit
 from engine.feeds.registry import open_feed
@@ -151,3 +153,44 @@ async def test_contracts_of_all_pages_are_known_and_a_cursor_that_comes_again_en
             specs = await feed.instruments()
             assert [one.symbol for one in specs] == ["bybit-linear:BUSDT", "bybit-linear:CUSDT"]
     assert len(server.requests) == 2 * 3
+
+
+async def test_what_was_left_out_is_asked_for_and_subscribed_once_it_is_listed() -> None:
+    listed = ["AUSDT"]
+
+    def tell(path: str, query: dict[str, str]) -> str:
+        lot = {"basePrecision": "0.1", "minOrderAmt": "5"}
+        rows = [
+            {"symbol": one, "quoteCoin": "USDT", "lotSizeFilter": lot, "priceFilter": {"tickSize": "0.01"}}
+            for one in listed
+        ]
+        return json.dumps({"retCode": 0, "retMsg": "OK", "result": {"list": rows}})
+
+    async def talk(line: Line) -> None:
+        await line.hear('"subscribe"')
+        await line.tell(ACK, print_of("100", T=MS + 100))
+
+    async with SmallVenue(talk, tell) as server:
+        config = FeedConfig(symbols=("AUSDT", "NEWUSDT"), ws_url=server.ws_url, rest_url=server.rest_url)
+        feed = open_feed("bybit", config, clock=time.time_ns, rng=random.Random(1))
+        assert isinstance(feed, LeavesOut)
+        with pytest.raises(UnknownSymbolsError) as caught:
+            await feed.instruments()
+        feed.leave_out(caught.value.natives)
+        assert list(feed.left_out) == ["NEWUSDT"]
+        with pytest.raises(UnknownSymbolsError) as caught:
+            await feed.instruments()
+        assert [one.symbol for one in caught.value.known] == ["bybit:AUSDT"]
+        listed.append("NEWUSDT")
+        assert [one.symbol for one in await feed.instruments()] == ["bybit:AUSDT", "bybit:NEWUSDT"]
+        for brings in (False, True):
+            async with asyncio.timeout(5):
+                task = asyncio.create_task(feed.run(lambda events: None))
+                while not any('"subscribe"' in text for text in server.received):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            assert any("NEWUSDT" in text for text in server.received) is brings
+            server.received.clear()
+            feed.take_back()
+        assert not feed.left_out

@@ -48,7 +48,12 @@ class FakeFeed:
         self.left_out: list[str] = []
 
     def leave_out(self, natives: Collection[str]) -> None:
+        assert not self.running
         self.left_out += natives
+
+    def take_back(self) -> None:
+        assert not self.running
+        self.left_out.clear()
 
     async def instruments(self) -> list[InstrumentSpec]:
         answer = self.answers[min(self.asked, len(self.answers) - 1)]
@@ -288,3 +293,26 @@ async def test_a_grid_that_changes_while_the_feed_runs_goes_the_way_of_its_data(
     assert found is not None and found.tick_size == Decimal("0.5")
     (told,) = bench.kinds(Alert)
     assert (told.level, told.source) == ("warning", A) and "tick 0.25 to 0.5;" in told.text
+
+
+async def test_a_symbol_that_is_listed_later_joins_without_a_new_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sources, "ANEW_S", 0.001)
+    bench = Bench()
+    feed = FakeFeed([UnknownSymbolsError("kraken does not know the symbol C/D", ["C/D"], [SPEC])], [None])
+    later = msgspec.structs.replace(SPEC, symbol="kraken:C/D")
+    asked = feed.instruments
+
+    async def answer() -> list[InstrumentSpec]:
+        if feed.asked >= 4:
+            feed.asked += 1
+            return [SPEC, later]
+        return await asked()
+
+    monkeypatch.setattr(feed, "instruments", answer)
+    await run_until(run_feed(bench.desk, feed, bench.desk.on_events), lambda: feed.started == 2)
+    assert not feed.left_out and bench.desk.instruments.get("kraken:C/D") is not None
+    unknown, listed = (alert.text for alert in bench.kinds(Alert))
+    assert unknown.endswith("; the feed goes on without")
+    assert listed == "it lists C/D now: the feed starts anew with it"
