@@ -20,6 +20,9 @@ from engine.errors import LinkError
 
 ACCOUNT_S = LIMITS_S = LATENCY_S = 2.0
 CURVE_S = 5.0
+AFTER_FILL_S = 0.5
+"""What rests on positions is asked for sooner once one has changed: the totals beside it are of before."""
+_OF_POSITIONS = frozenset({"account", "limits"})
 
 
 class Question(NamedTuple):
@@ -37,6 +40,9 @@ class AskingApp(TradingApp):
         """The question on its way; "": none."""
         self._unanswered: set[str] = set()
         """Those that had no answer when they were asked last."""
+        self._held: dict[str, str] = {}
+        self._overtaken: set[str] = set()
+        """Those whose last answer is of other positions than are shown."""
 
     def questions(self) -> tuple[Question, ...]:
         link = self.link
@@ -65,15 +71,21 @@ class AskingApp(TradingApp):
         covered = isinstance(self.screen, (AccountScreen, RiskScreen))
         if self._asking or self.view.link is not LinkState.UP or covered:
             return
+        held = {symbol: row.quantity for symbol, row in self.view.positions.items()}
+        if held != self._held:
+            self._held = held
+            self._overtaken |= _OF_POSITIONS
         now = time.monotonic()
         waits = {
             one: now - self._asked_at.get(one.name, -math.inf)
             for one in self.questions()
             if self.desk.sees(one.name)
         }
-        due = [one for one, waited in waits.items() if waited >= one.every_s]
+        every = {one: AFTER_FILL_S if one.name in self._overtaken else one.every_s for one in waits}
+        due = [one for one, waited in waits.items() if waited >= every[one]]
         if due:
-            chosen = max(due, key=lambda one: waits[one] / one.every_s)
+            chosen = max(due, key=lambda one: waits[one] / every[one])
+            self._overtaken.discard(chosen.name)
             self._asking, self._asked_at[chosen.name] = chosen.name, now
             self._take_answer(chosen)
 

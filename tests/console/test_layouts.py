@@ -7,13 +7,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from console import asking
 from console.arrangements import captured, take_up
 from console.memory import FILE, ConsoleMemory, Layout, Memory
 from console.screens.account import AccountScreen
 from console.screens.feeds import FeedsScreen
 from console.screens.layouts import LayoutsScreen
 from console.screens.risk import RiskScreen
-from engine.api.protocol import EventFrame
+from engine.api.protocol import EventFrame, StateFrame
+from engine.api.trading_protocol import AccountDetail
 from engine.errors import LinkError
 from engine.events import RiskChange, RiskState
 from tests.console import sample_desk as sample
@@ -74,6 +76,33 @@ async def test_what_cannot_be_written_is_told_and_not_lost(tmp_path: Path) -> No
         assert shown(app) == {1} and captured(app.desk).sorts == {}, "what the desk does not have is left out"
         take_up(app.desk, Layout())
         assert shown(app) == set(range(1, 9))
+
+
+async def test_totals_are_asked_for_anew_when_a_position_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else those of before the fill stand below it for as long as two seconds."""
+    for name in ("ACCOUNT_S", "LIMITS_S"):
+        monkeypatch.setattr(asking, name, 3600.0)
+    monkeypatch.setattr(asking, "AFTER_FILL_S", 1e-9)
+    link = FakeLink()
+    async with desk(link, WIDE) as (app, pilot):
+        asked, account = [], link.account
+
+        async def counted() -> AccountDetail:
+            asked.append({row.symbol: row.quantity for row in app.view.positions.values()})
+            return await account()
+
+        link.account = counted  # type: ignore[method-assign]
+        await until(pilot, lambda: {"account", "limits"} <= {*app._asked_at} and not app._overtaken)
+        before, (row, *_) = len(asked), app.view.positions.values()
+        for change in ({"unrealized": "1.00"}, {"quantity": "0.5"}):
+            moved = msgspec.structs.replace(row, **change)  # type: ignore[arg-type]
+            link.on_message(StateFrame(full=False, status=sample.status(1), positions=(moved,)))
+            for _ in range(3):
+                await until(pilot, lambda: not app._asking)
+                app.paint()
+        assert [held[row.symbol] for held in asked[before:]] == ["0.5"], "once, and for the quantity alone"
 
 
 async def test_the_desks_pane_asks_for_what_it_shows_and_opens_what_stands_behind() -> None:
