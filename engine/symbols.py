@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine.errors import AmbiguousSymbolError, SymbolError
-from engine.spelling.name import never_closes, parsed
+from engine.spelling.name import FIAT, never_closes, parsed
+from engine.spelling.pairs import ANY_QUOTES
 from engine.spelling.rules import read_any, rule_of, writes_no_slash
 from engine.text import clean
 
@@ -168,6 +169,13 @@ def quote_currency(native_name: str) -> str:
     """The quote currency of a pair in whatever spelling (``BTC-USD``, ``BTC/USD``, ``BTCUSDT``), or ""."""
     name = read_any(native_name)
     return name.quote if name is not None else ""
+
+
+def known_quote(native_name: str) -> str:
+    """The same, where it is a currency or coin that things are quoted in: of a file called ``GOOG_daily``
+    or ``EURUSD_1h`` the end is none."""
+    quote = quote_currency(native_name)
+    return quote if quote in ANY_QUOTES or quote in FIAT else ""
 
 
 def _told(place: str, spelled: str, names: Names) -> str:

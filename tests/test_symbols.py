@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.errors import SymbolError
-from engine.symbols import base_currency, canonical, find, native, quote_currency, resolve
+from engine.symbols import base_currency, canonical, find, known_quote, native, quote_currency, resolve
 
 PLACES = (
     "binance",
@@ -261,6 +261,16 @@ def test_a_name_that_means_two_symbols_or_none_is_refused() -> None:
 )
 def test_one_asset_has_one_name_on_every_venue(spelled: str, base: str, quote: str) -> None:
     assert (base_currency(spelled), quote_currency(spelled)) == (base, quote)
+
+
+def test_what_things_are_quoted_in_is_known() -> None:
+    assert [known_quote(name) for name in ("AVAX_USDC", "ETH/BTC", "EURUSD", "USD/JPY")] == [
+        "USDC",
+        "BTC",
+        "USD",
+        "JPY",
+    ]
+    assert not any(map(known_quote, ("GOOG_daily", "EURUSD_1h", "AAPL", "")))
 
 
 def test_an_unknown_symbol_is_answered_with_one_that_is_known() -> None:

@@ -16,6 +16,9 @@ from engine.research.result import Backtest, Stop
 
 FEW_TRADES = 30
 _HALTED = "HALTED"
+_CLOSED = "OUT_OF_SESSION"
+_FILTERS = (_CLOSED, "ILLIQUID", "WIDE_SPREAD")
+"""Of opportunities: what they refuse is no weak blend, but what [opportunities] asks of time and market."""
 MOST_OF_PROFIT = 0.5
 MANY_TRIALS = 2
 LIKELY = 0.95
@@ -101,10 +104,15 @@ def _of_nothing(backtest: Backtest) -> list[str]:
         ]
     # What is not good enough falls in every run; what risk or execution stops points to the configuration.
     stopped = {code: n for code, n in backtest.dropped.items() if code.startswith(("risk:", "execution:"))}
-    if not stopped:
+    if stopped:
+        code, count = max(stopped.items(), key=lambda item: item[1])
+        return [f"no opportunity became an order: {count:,} fell for {code}"]
+    filtered = {code: n for code in _FILTERS if (n := backtest.dropped.get(f"opportunities:{code}", 0))}
+    if not filtered or backtest.funnel.get("opportunities", 0):
         return []
-    code, count = max(stopped.items(), key=lambda item: item[1])
-    return [f"no opportunity became an order: {count:,} fell for {code}"]
+    code, count = max(filtered.items(), key=lambda item: item[1])
+    when = ", as judged at the ends of bars" if code == _CLOSED else ""
+    return [f"no blend became an opportunity: {count:,} fell for {code}{when}"]
 
 
 def _of_fills(backtest: Backtest) -> list[str]:

@@ -16,7 +16,7 @@ from engine.portfolio.round_trips import TripTotals
 from engine.research import bootstrap, deflated, guards
 from engine.research.basis import Basis, basis
 from engine.research.result import Backtest
-from engine.symbols import quote_currency
+from engine.symbols import known_quote
 
 YEAR_DAYS = 365.25
 LEAST_YEARLY_DAYS = 30.0
@@ -279,7 +279,7 @@ def _exposure(backtest: Backtest) -> float | None:
 
 
 def _shares(backtest: Backtest) -> bool:
-    return not any(quote_currency(one.symbol.partition(":")[2]) for one in backtest.data)
+    return not any(known_quote(one.symbol.partition(":")[2]) for one in backtest.data)
 
 
 def _yearly(grown: float, days: float) -> float | None:

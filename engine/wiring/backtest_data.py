@@ -31,7 +31,7 @@ from engine.research.result import MOST_LINES, Rejects, Source
 from engine.store.bars_read import Bars
 from engine.strategies.reload import offers_any
 from engine.strategies.user_files import GROUP
-from engine.symbols import canonical, quote_currency, round_the_clock
+from engine.symbols import canonical, known_quote, quote_currency, round_the_clock
 from engine.text import clean
 from engine.wiring.backtest_stored import ReadBars, from_store
 from engine.wiring.backtest_tapes import FOREVER_NS, TapeData, Ticks, read_tapes
@@ -224,7 +224,10 @@ def _kind(config: Config, symbol: str) -> tuple[bool, bool]:
         name = canonical("", native, config.symbols)
     except SymbolError:
         name = ""
-    return bool(quote_currency(native)), round_the_clock(name)
+    account = config.account
+    quote = quote_currency(native)
+    pair = bool(known_quote(native)) or quote in (*account.pegged, *account.rates)
+    return pair, pair and round_the_clock(name)
 
 
 def _before(bars: Bars, plan: Plan, interval_s: int) -> Series:

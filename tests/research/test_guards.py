@@ -34,6 +34,14 @@ def test_one_symbol() -> None:
     )
 
 
+def test_filters_that_let_nothing_through() -> None:
+    dropped = {"opportunities:BELOW_MIN_SCORE": 900, "opportunities:OUT_OF_SESSION": 159}
+    text = said(trades=(), dropped=dropped, funnel={"opportunities": 0})
+    assert "no blend became an opportunity: 159 fell for OUT_OF_SESSION, as judged at the ends of" in text
+    assert "no blend" not in said(trades=(), dropped=dropped, funnel={"opportunities": 3})
+    assert "no blend" not in said(trades=(), dropped={"opportunities:BELOW_MIN_SCORE": 900}, funnel={})
+
+
 def test_why_nothing_was_traded() -> None:
     assert "fills nothing" not in said(funnel={"orders": 4, "fills": 4})
     assert "none of 617 orders filled" in said(trades=(), funnel={"orders": 617, "fills": 0})

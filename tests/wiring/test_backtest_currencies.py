@@ -66,6 +66,8 @@ def test_bars_that_a_market_does_not_have_are_not_missing_beside_one_that_never_
     """Shares and currencies rest at the weekend; what trades then lacks three bars in a hundred."""
     always, week = walk(1, 200, weekends=False), walk(2, 200)
     files = [f"AAPL={written(tmp_path / 'share.csv', week)}", f"EUR/USD={written(tmp_path / 'fx.csv', week)}"]
+    # Called after their files: no pairs that are quoted in DAILY.
+    files += [str(written(tmp_path / "GOOG_daily.csv", week)), str(written(tmp_path / "EURUSD_1d.csv", week))]
     holes = Series(
         np.delete(always.begin_ns, np.arange(40, 46)), np.delete(always.values, np.arange(40, 46), 0)
     )
