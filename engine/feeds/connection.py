@@ -145,7 +145,7 @@ class SocketFeed:
 
     def _bring(self, natives: tuple[str, ...]) -> None:
         self._venue.natives = natives
-        self._delivery = Delivery(self._venue, self._rest, self.stats, self._clock)
+        self._delivery.expect()
         left_out = clean(", ".join(self.left_out), 60)
         self._status.left_out = f"without {left_out}, which it does not know" if left_out else ""
 
@@ -169,6 +169,10 @@ class SocketFeed:
         try:
             async with TaskGroup() as self._tasks:
                 self._delivery.open(sink, self._tasks)
+                if self._first is not None:  # the run before was ended in the midst of it
+                    self._lost(self._first)
+                    self._second = None
+                    self._delivery.dismiss()
                 self._tasks.create_task(self._tick(), name=f"tick-{self.venue}")
                 while True:
                     again = f"{self._why}; " if self._why else ""

@@ -33,9 +33,7 @@ class Delivery:
         if venue.consecutive_ids:
             self._order = Continuity()
         else:
-            # Where another connection brings the trades, nothing of them is missed with this one.
-            natives = venue.natives if "trade" in venue.channels else ()
-            self._order = Identity(f"{venue.name}:{native}" for native in natives)
+            self._order = Identity(self._expected())
         self._relay = Relay()
         self._fetches: dict[Missing, asyncio.Task[None]] = {}
         self._connected = False
@@ -46,6 +44,16 @@ class Delivery:
         self._twice_until_ns = 0
         self._sink: Sink
         self._tasks: asyncio.TaskGroup
+
+    def _expected(self) -> list[str]:
+        """Where another connection brings the trades, nothing of them is missed with this one."""
+        natives = self._venue.natives if "trade" in self._venue.channels else ()
+        return [f"{self._venue.name}:{native}" for native in natives]
+
+    def expect(self) -> None:
+        """The venue's symbols are others from the next connection on."""
+        if isinstance(self._order, Identity):
+            self._order.expect(self._expected())
 
     def open(self, sink: Sink, tasks: asyncio.TaskGroup) -> None:
         self._sink, self._tasks = sink, tasks

@@ -69,6 +69,10 @@ class Identity:
                 self.given_up.append(track.missing)
                 track.missing = None
 
+    def expect(self, symbols: Iterable[str]) -> None:
+        """These are what connections bring from the next one on."""
+        self._symbols = tuple(symbols)
+
     def leave_out(self, symbols: Collection[str], reason: str, now_ns: int, out: list[MarketEvent]) -> None:
         """The venue has these no more: what waits of them is told, and nothing is asked for again."""
         self._symbols = tuple(symbol for symbol in self._symbols if symbol not in symbols)

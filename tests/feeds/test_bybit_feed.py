@@ -10,7 +10,7 @@ import time
 import pytest
 
 from engine.config import FeedConfig
-from engine.events import BookStatus, Depth
+from engine.events import BookStatus, Depth, FeedState, MarketEvent, Quote, Trade
 from engine.feeds.base import LeavesOut, UnknownSymbolsError
 from engine.feeds.bybit import BybitDecoder
 from engine.feeds.bybit_rest import Bybit
@@ -194,3 +194,32 @@ async def test_what_was_left_out_is_asked_for_and_subscribed_once_it_is_listed()
             server.received.clear()
             feed.take_back()
         assert not feed.left_out
+
+
+async def test_a_feed_that_was_ended_and_runs_again_brings_all_and_what_it_missed() -> None:
+    """Else its new connection would wait for ever to take over from one that is gone."""
+
+    def best(number: int) -> str:
+        return book("snapshot", number, depth=1, b=[["99", "1"]], a=[["101", str(number)]])
+
+    async def talk(line: Line) -> None:
+        await line.hear('"subscribe"')
+        await line.tell(ACK, SNAPSHOT, best(line.number))
+        await line.tell(print_of(str(99 + line.number * 2), T=MS + 99 + line.number * 2))
+
+    async with SmallVenue(talk, rest) as server:
+        config = FeedConfig(symbols=("BTCUSDT",), ws_url=server.ws_url, rest_url=server.rest_url)
+        feed = open_feed("bybit", config, clock=time.time_ns, rng=random.Random(1))
+        seen: list[MarketEvent] = []
+        for number in (1, 2):
+            task = asyncio.create_task(feed.run(seen.extend))
+            async with asyncio.timeout(5):
+                while not any(isinstance(one, Trade) and one.trade_id == 99 + number * 2 for one in seen):
+                    await asyncio.sleep(0)
+            assert any(isinstance(one, Quote) and one.ask_size == number for one in seen)
+            assert feed.stats.state is FeedState.UP
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    trades = [one for one in seen if isinstance(one, Trade)]
+    assert [one.trade_id for one in trades] == [101, 102, 103, 104]
+    assert [one.backfilled for one in trades] == [False, True, False, True]
