@@ -126,8 +126,9 @@ class Direct:
                 if not upstream.closed:
                     await upstream.close(code=WSCloseCode.INTERNAL_ERROR)
 
-    async def market(self, sink: Sink, token: Token, watch: Watching) -> None:
-        """Pass on the market that ``watch`` tells, until cancelled, or the engine ends it. Raises Refused."""
+    async def market(self, sink: Sink, token: Token, watch: Watching, ready: Callable[[], bool]) -> None:
+        """Pass on the market that ``watch`` tells, whenever the client is ``ready``, until cancelled, or
+        the engine ends it. Raises Refused."""
         with self._one_more(sink, token):
             upstream = await self._connect(target("/v1/stream", "topics=market,status"), {})
             telling = asyncio.create_task(_tell(upstream, watch))
@@ -139,7 +140,7 @@ class Direct:
                     if not message.data.startswith(_MARKET):
                         continue
                     # What is not read here the engine conflates.
-                    while sink.get_write_buffer_size() and not sink.is_closing():
+                    while not ready() and not sink.is_closing():
                         await asyncio.sleep(_LOOK_S)
                     sink.write(wire.binary(message.data))
             except TimeoutError:

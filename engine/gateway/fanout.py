@@ -1,9 +1,10 @@
 """The stream, fanned out: what the engine says once is told to hundreds of clients as the same bytes.
 
 A client that keeps up is in step: it is told each frame as it came. One that still has bytes to take is
-behind: it is told nothing, and nothing is kept for it, until it has taken them; then it gets the events that
-it missed and one frame with all that is now. One that stays behind for too long is told so, and dropped; and
-so is one that answers no ping: what lies between may have taken a lot for it.
+behind: it is told nothing until it has taken them; then it gets the events that it missed and one frame with
+all that is another by then. What lies between may have taken a lot for it, too: a ping follows what it is
+told, once a second, and while that is not answered it is behind as well, so that a slow line shows what is
+now. One that stays behind for too long, or answers no ping, is told so, and dropped.
 
 Time is given, in seconds of a clock that never steps back.
 """
@@ -17,6 +18,7 @@ from typing import Any, Protocol
 import msgspec
 from aiohttp import WSCloseCode
 
+from engine.api.conflator import Conflator, Frames
 from engine.api.hub import encode
 from engine.api.protocol import Resync, StateFrame
 from engine.api.topics import ALL, EVENTS, ROWS, says_something
@@ -35,6 +37,16 @@ MOST_UNTOLD = 100
 """Events; with more than that the turn's end is not waited for."""
 PING_S = 5.0
 """Of a client that was not heard of for so long it is asked whether it is there."""
+ASK_S = 1.0
+"""As often it is asked for whether what it was told has arrived."""
+LATE_S = 1.0
+"""It has not by then: the line is slow, or far longer than any on earth."""
+SLOWEST_BYTES_S = 5_000
+"""So much may be under way for a second longer."""
+ARRIVAL_S = 30.0
+"""But for no longer than this."""
+MOST_KNOWN = 100
+"""Clients behind of which it is kept what they know; of more of them each is told all anew."""
 LAST_WORD_S = 1.0
 """How long a client that is dropped has to hear why."""
 
@@ -59,11 +71,15 @@ class Client:
         "asked_s",
         "behind_since_s",
         "dropped",
+        "follows",
         "heard_s",
+        "pinged_s",
         "seq",
         "sink",
+        "slow",
         "token",
         "topics",
+        "under_way",
     )
 
     def __init__(
@@ -86,6 +102,13 @@ class Client:
         self.heard_s = now_s
         self.asked_s: float | None = None
         """Since when it owes the answer to a ping."""
+        self.pinged_s = float("-inf")
+        self.follows = False
+        """That ping came behind a state, and tells by its answer that the state has arrived."""
+        self.under_way = 0
+        """Bytes that it was told since the last such answer."""
+        self.slow = False
+        """It is told the next state when the last has arrived, and no earlier."""
         self.dropped = False
 
 
@@ -111,6 +134,11 @@ class Fanout:
         self._full: tuple[tuple[int, int, int], dict[frozenset[str], bytes]] = (0, 0, 0), {}
         self.clients: set[Client] = set()
         self.dropped = self.sent_bytes = 0
+        self._known: dict[Client, Conflator] = {}
+        """Of clients that are behind."""
+        self._frames = Frames()
+        self._now: tuple[tuple[int, int, int], StateFrame] | None = None
+        """All that is now, made once."""
 
     def has_room_for(self, topics: frozenset[str]) -> bool:
         """Each choice of topics costs a frame of its own, all of them none: there are only so many."""
@@ -126,12 +154,19 @@ class Fanout:
         if self._begun:
             self._catch_up(client, self._clock())
 
-    def heard(self, client: Client) -> None:
-        """It said something, were it the answer to a ping."""
-        client.heard_s, client.asked_s = self._clock(), None
+    def heard(self, client: Client, *, pong: bool = True) -> None:
+        """It said something. ``pong``: that it has read what came before our ping."""
+        now_s = self._clock()
+        client.heard_s = now_s
+        if client.asked_s is None or (client.follows and not pong):
+            return
+        if client.follows:
+            client.slow = now_s - client.asked_s >= LATE_S
+        client.asked_s, client.follows, client.under_way = None, False, 0
 
     def leave(self, client: Client) -> None:
         self.clients.discard(client)
+        self._known.pop(client, None)
 
     def drop(self, client: Client, code: int, reason: str) -> None:
         """Tell why, and end it: who does not take that is cut off."""
@@ -139,7 +174,7 @@ class Fanout:
             return
         client.dropped = True
         self.dropped += 1
-        self.clients.discard(client)
+        self.leave(client)
         if not client.sink.is_closing():
             client.sink.write(wire.close(code, reason))
         self._later(LAST_WORD_S, client.sink.abort)
@@ -147,6 +182,10 @@ class Fanout:
     def drop_all(self, code: int, reason: str) -> None:
         for client in list(self.clients):
             self.drop(client, code, reason)
+
+    def is_ready(self, client: Client) -> bool:
+        """For the next of what it is told."""
+        return self._is_ready(client, self._clock())
 
     # --- what the engine says ----------------------------------------------------------------------
 
@@ -187,7 +226,7 @@ class Fanout:
                 continue
             if EVENTS not in client.topics:
                 client.seq = last
-            elif client.seq == before and self._has_taken_all(client):
+            elif client.seq == before and self._is_ready(client, now_s):
                 self._write(client, framed)
                 client.seq = last
             else:
@@ -199,6 +238,7 @@ class Fanout:
         self._begun = False
         for client in self.clients:
             client.behind_since_s = self._clock()
+        self._known.clear()
 
     def on_anew(self) -> None:
         self._tell_events()
@@ -221,41 +261,53 @@ class Fanout:
         now_s = self._clock()
         for client in list(self.clients):
             since = client.behind_since_s
-            if since is None:
-                self._see_whether_there(client, now_s)
-            elif self._has_taken_all(client):
+            if client.asked_s is not None and now_s - client.asked_s >= self._patience_s(client):
+                log.warning("a stream of %s answers no ping: dropped", client.token.name)
+                self.drop(client, WSCloseCode.TRY_AGAIN_LATER, "no answer to a ping: come back with since")
+            elif since is None:
+                if not self._is_ready(client, now_s):
+                    self._falls_behind(client, now_s)
+                elif client.asked_s is None and now_s - client.heard_s >= PING_S:
+                    self._ping(client, now_s, follows=False)
+            elif self._is_ready(client, now_s):
                 if self._begun:
                     self._catch_up(client, now_s)
-            elif now_s - since >= self._slow_s:
+            elif now_s - since >= self._slow_s and not self._has_taken_all(client):
                 log.warning("a stream of %s takes nothing: dropped", client.token.name)
                 self.drop(client, WSCloseCode.TRY_AGAIN_LATER, "too slow: come back with since")
 
-    def _see_whether_there(self, client: Client, now_s: float) -> None:
-        if client.asked_s is not None:
-            if now_s - client.asked_s >= self._slow_s:
-                log.warning("a stream of %s answers no ping: dropped", client.token.name)
-                self.drop(client, WSCloseCode.TRY_AGAIN_LATER, "no answer to a ping: come back with since")
-        elif now_s - client.heard_s >= PING_S:
-            self._write(client, wire.ping())
-            client.asked_s = now_s
+    def _patience_s(self, client: Client) -> float:
+        longer_s = client.under_way / SLOWEST_BYTES_S if client.follows else 0.0
+        return min(self._slow_s + longer_s, max(self._slow_s, ARRIVAL_S))
+
+    def _falls_behind(self, client: Client, now_s: float) -> None:
+        """It was told all that is now."""
+        client.behind_since_s = now_s
+        if self._mirror.ready and len(self._known) < MOST_KNOWN:
+            known = self._known[client] = Conflator(client.topics, self._frames)
+            self._frame_of(known, now_s)  # it has had that
 
     # --- telling -----------------------------------------------------------------------------------
 
     def _tell(self, frame: StateFrame, framed: bytes) -> None:
         now_s = self._clock()
         by_topics: dict[frozenset[str], bytes] = {ALL: framed}
+        if frame.full:
+            self._known.clear()
         for client in list(self.clients):
-            if not self._has_taken_all(client):
-                if client.behind_since_s is None:
-                    client.behind_since_s = now_s
-            elif client.behind_since_s is None:
+            if client.behind_since_s is not None:
+                if self._is_ready(client, now_s):
+                    self._catch_up(client, now_s)
+            elif not self._has_taken_all(client):
+                client.behind_since_s = now_s
+            else:
                 chosen = by_topics.get(client.topics)
                 if chosen is None:
                     chosen = by_topics[client.topics] = _of_topics(frame, client.topics)
                 if chosen:
-                    self._write(client, chosen)
-            else:
-                self._catch_up(client, now_s)
+                    self._write_state(client, chosen, now_s)
+                if not self._is_ready(client, now_s):
+                    self._falls_behind(client, now_s)
 
     def _catch_up(self, client: Client, now_s: float) -> None:
         """A part of the events that it missed; with the last of them all that is now: it is in step then."""
@@ -271,9 +323,34 @@ class Fanout:
         if client.seq < self.events.last or not self._has_taken_all(client):
             client.behind_since_s = now_s
             return
-        if self._mirror.ready:
-            self._write(client, self._full_frame(client.topics, now_s))
-            client.behind_since_s = None
+        if not self._mirror.ready:
+            return
+        known = self._known.pop(client, None)
+        if known is None:
+            self._write_state(client, self._full_frame(client.topics, now_s), now_s)
+        else:
+            changed = self._frame_of(known, now_s)
+            if changed:
+                self._write_state(client, wire.binary(changed), now_s)
+        client.behind_since_s = None
+        if not self._is_ready(client, now_s):
+            self._falls_behind(client, now_s)
+
+    def _frame_of(self, conflator: Conflator, now_s: float) -> bytes:
+        """What is another by now than what a client knew; it knows all from then on."""
+        making = conflator.making(self._state(now_s), self._mirror.last_seq)
+        while True:
+            try:
+                next(making)
+            except StopIteration as made:
+                return bytes(made.value)
+
+    def _state(self, now_s: float) -> StateFrame:
+        mirror = self._mirror
+        which = mirror.version, mirror.last_seq, mirror.age_s(now_s)
+        if self._now is None or self._now[0] != which:
+            self._now = which, mirror.state(now_s)
+        return self._now[1]
 
     def _full_frame(self, topics: frozenset[str], now_s: float) -> bytes:
         mirror = self._mirror
@@ -282,12 +359,29 @@ class Fanout:
             self._full = which, {}
         framed = self._full[1].get(topics)
         if framed is None:
-            framed = self._full[1][topics] = _of_topics(mirror.state(now_s), topics)
+            framed = self._full[1][topics] = _of_topics(self._state(now_s), topics)
         return framed
+
+    def _write_state(self, client: Client, framed: bytes, now_s: float) -> None:
+        self._write(client, framed)
+        if client.asked_s is None and (client.slow or now_s - client.pinged_s >= ASK_S):
+            self._ping(client, now_s, follows=True)
+
+    def _ping(self, client: Client, now_s: float, *, follows: bool) -> None:
+        self._write(client, wire.ping())
+        client.asked_s = client.pinged_s = now_s
+        client.follows = follows
 
     def _write(self, client: Client, data: bytes) -> None:
         client.sink.write(data)
+        client.under_way += len(data)
         self.sent_bytes += len(data)
+
+    def _is_ready(self, client: Client, now_s: float) -> bool:
+        asked_s = client.asked_s
+        if asked_s is not None and client.follows and (client.slow or now_s - asked_s >= LATE_S):
+            return False
+        return self._has_taken_all(client)
 
     @staticmethod
     def _has_taken_all(client: Client) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import aiohttp
 import msgspec
@@ -168,7 +169,7 @@ class Streams:
         passing: asyncio.Task[None] | None = None
         try:
             async for message in stream:
-                self.fanout.heard(client)
+                self.fanout.heard(client, pong=message.type is WSMsgType.PONG)
                 if message.type is WSMsgType.PING:
                     await stream.pong(message.data)
                     continue
@@ -195,7 +196,8 @@ class Streams:
     async def _pass_on_market(self, client: Client, watching: Watching) -> None:
         while not client.dropped:
             try:
-                await self._direct.market(client.sink, client.token, watching)
+                ready = partial(self.fanout.is_ready, client)
+                await self._direct.market(client.sink, client.token, watching, ready)
             except Refused as refused:
                 if refused.code == "TOO_MANY":
                     self.fanout.drop(client, WSCloseCode.TRY_AGAIN_LATER, str(refused))

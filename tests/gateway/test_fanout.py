@@ -56,7 +56,7 @@ class Sink:
 
 
 def messages(data: bytes) -> list[StreamMessage]:
-    """What a client reads in its frames, but of the closing one."""
+    """What a client reads in its frames, but of pings and the closing one."""
     found = []
     while data:
         first, length, rest = data[0], data[1], data[2:]
@@ -64,7 +64,7 @@ def messages(data: bytes) -> list[StreamMessage]:
             length, rest = int.from_bytes(rest[:2], "big"), rest[2:]
         elif length == 127:
             length, rest = int.from_bytes(rest[:8], "big"), rest[8:]
-        assert first in (0x82, 0x88) and len(rest) >= length
+        assert first in (0x82, 0x88, 0x89) and len(rest) >= length
         if first == 0x82:
             found.append(decode(rest[:length]))
         data = rest[length:]
@@ -167,9 +167,7 @@ def test_who_is_behind_is_kept_nothing_for_and_then_told_all() -> None:
     bench.fanout.sweep()
     assert seqs(client) == list(range(1, 501)) == seqs(other)
     last = taken(client)[-1]
-    assert isinstance(last, StateFrame) and last.full and last.last_seq == 500
-    bench.frame()
-    assert not getattr(taken(client)[-1], "full", True)
+    assert isinstance(last, StateFrame) and not last.full and last.last_seq == 500, "what is another by now"
 
 
 def test_who_takes_nothing_for_too_long_is_told_and_dropped() -> None:
@@ -197,8 +195,11 @@ def test_who_answers_no_ping_is_told_and_dropped_though_the_network_took_all_for
     client, there = bench.join(), bench.join()
     sink = client.sink
     assert isinstance(sink, Sink)
+    assert sink.writes[-1] == wire.ping(), "one follows the state"
+    longer_s = min(len(sink.taken) / fanout_module.SLOWEST_BYTES_S, 20.0)
+    bench.fanout.heard(there)
     asked = 0
-    for _ in range(149):
+    for _ in range(int((10.0 + longer_s) / 0.1) - 1):
         bench.now += 0.1
         bench.fanout.sweep()
         if there.asked_s is not None:
@@ -210,6 +211,103 @@ def test_who_answers_no_ping_is_told_and_dropped_though_the_network_took_all_for
         bench.fanout.sweep()
     assert client.dropped and b"no answer to a ping" in sink.writes[-1] and not there.dropped
     assert sink.writes[-1][2:4] == (1013).to_bytes(2, "big") and bench.fanout.dropped == 1
+
+
+def test_on_a_slow_line_the_next_state_goes_when_the_last_has_arrived() -> None:
+    bench = Bench()
+    bench.frame(full=True)
+    client, other = bench.join(), bench.join()
+    sink = client.sink
+    assert isinstance(sink, Sink)
+    for _ in range(20):
+        bench.now += 0.25
+        bench.fanout.heard(other)
+        bench.frame()
+        bench.fanout.sweep()
+    assert len(taken(client)) <= 1 + fanout_module.LATE_S / 0.25, "what it was told is under way yet"
+    assert len(taken(other)) == 21 and not client.dropped
+    bench.event()
+    bench.fanout.heard(client, pong=False)
+    bench.fanout.sweep()
+    assert bench.seq not in seqs(client), "that it says something is no word of what has arrived"
+    before = len(taken(client))
+    bench.fanout.heard(client)
+    bench.fanout.sweep()
+    event, state = taken(client)[before:]
+    assert isinstance(event, EventFrame) and isinstance(state, StateFrame)
+    assert not state.full and state.last_seq == 1 and not state.ticks, "what is another by now"
+    bench.frame()
+    assert len(taken(client)) == before + 2, "that is under way"
+    bench.now += 0.1
+    bench.fanout.heard(client)
+    bench.fanout.sweep()
+    bench.frame()
+    bench.frame()
+    assert len(taken(client)) == before + 5, "it is in step again"
+
+
+def test_what_was_there_for_a_moment_only_is_not_told_to_a_slow_line() -> None:
+    bench = Bench()
+    bench.frame(full=True)
+    client = bench.join()
+    bench.now += fanout_module.LATE_S
+    bench.fanout.sweep()
+    full = sample.full_frame()
+    row = full.ticks[0]
+    for changed, gone in (((row,), {}), ((), {"ticks": (row.symbol,)})):
+        frame = msgspec.structs.replace(StateFrame(full=False, status=full.status), ticks=changed, gone=gone)
+        bench.mirror.merge(frame, bench.now)
+        bench.fanout.on_frame(frame, encode(frame))
+    bench.fanout.heard(client)
+    bench.fanout.sweep()
+    state = taken(client)[-1]
+    assert isinstance(state, StateFrame) and not state.full
+    assert state.ticks == () and state.gone == {"ticks": (row.symbol,)}
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("tell"), st.integers(0, 5), st.integers(0, 5)),
+            st.tuples(st.just("wait"), st.floats(0.1, 1.5), st.none()),
+            st.tuples(st.sampled_from(["pong", "sweep", "full"]), st.none(), st.none()),
+        ),
+        max_size=40,
+    )
+)
+def test_however_late_it_is_a_client_knows_what_the_desk_has(does: list[tuple[str, float, int]]) -> None:
+    bench = Bench()
+    bench.frame(full=True)
+    client = bench.join()
+    full = sample.full_frame()
+    rows = [msgspec.structs.replace(full.ticks[0], symbol=f"sim:{number}") for number in range(6)]
+
+    def tell(frame: StateFrame) -> None:
+        bench.mirror.merge(frame, bench.now)
+        bench.fanout.on_frame(frame, encode(frame))
+
+    for number, (what, one, other) in enumerate(does):
+        if what == "tell":
+            row = msgspec.structs.replace(rows[int(one)], last=float(number))
+            gone = {} if one == other else {"ticks": (rows[other].symbol,)}
+            tell(StateFrame(full=False, status=full.status, ticks=(row,), gone=gone))
+        elif what == "wait":
+            bench.now += one
+        elif what == "pong":
+            bench.fanout.heard(client)
+        elif what == "full":
+            tell(full)
+        else:
+            bench.fanout.sweep()
+    for _ in range(3):
+        bench.fanout.heard(client)
+        bench.fanout.sweep()
+    known = Mirror()
+    for told in taken(client):
+        if isinstance(told, StateFrame):
+            known.merge(told, bench.now)
+    assert not client.dropped and client.behind_since_s is None
+    assert sorted(known.rows("ticks"), key=repr) == sorted(bench.mirror.rows("ticks"), key=repr)
 
 
 def test_a_client_that_comes_back_misses_nothing() -> None:
@@ -254,6 +352,7 @@ def test_while_the_engine_is_away_the_status_says_so() -> None:
     client = bench.join()
     bench.mirror.lose(bench.now)
     bench.now += 12
+    bench.fanout.heard(client)
     bench.fanout.on_away()
     told = taken(client)[-1]
     assert isinstance(told, StateFrame) and told.status.phase == "away" and "12 s" in told.status.phase_detail
