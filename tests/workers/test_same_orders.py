@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from engine.bus.keys import Keys
 from engine.bus.messages import encode, heard_of, round_of, shard_ticks_of
 from engine.config import Config, load
+from engine.events import GridChange
+from engine.feeds.columnar import ColumnarWriter
 from engine.feeds.tape import Tape
+from engine.feeds.tape_ticks import TapeTicks
 from engine.strategies.registry import StrategySet
 from engine.wiring.desk import Desk
 from engine.wiring.replay import ReplayReport, replay, run_desk
@@ -88,6 +93,25 @@ def _check(path: Path, folder: Path, shards: int, events: int, *more: str) -> Re
 @pytest.mark.parametrize(("shards", "events"), [(1, 50_000), (3, 20_000)])
 def test_ten_symbols(shards: int, events: int, tmp_path: Path) -> None:
     _check(tape(tmp_path, ticks=120_000), tmp_path, shards, events)
+
+
+def test_grids_that_are_changed_in_the_middle(tmp_path: Path) -> None:
+    """At their place between the ticks, in whatever rounds these come."""
+    whole, path = TapeTicks(tape(tmp_path, ticks=120_000)), tmp_path / "changed.tape"
+    with ColumnarWriter(path, whole.tape.symbols) as writer:
+        for number, (block, _) in enumerate(whole.blocks()):
+            at = len(block) // 3
+            lot = Decimal("0.5").scaleb(number % 2)
+            told = [
+                (at, GridChange(symbol, Decimal("0.05"), lot, Decimal(1), Decimal(0), "", 0))
+                for symbol in whole.symbols
+                if len(block)
+            ]
+            ns = int(block["recv_ns"][at]) if len(block) else 0
+            writer.write(block, [(place, replace(change, recv_ns=ns)) for place, change in told])
+    changed = _check(path, tmp_path, 3, 17_000)
+    plain = replay(load(environ={}), [tape(tmp_path, ticks=120_000)], tmp_path / "plain")
+    assert changed.sha256 != plain.sha256
 
 
 _FAILS = """
