@@ -28,6 +28,8 @@ class Message(NamedTuple):
     critical: bool = False
     whole: bool = False
     """After the quiet hours it is told by itself, with all of its lines."""
+    ns: int = 0
+    """UTC, when it was to be sent first."""
 
 
 class _Held(msgspec.Struct, frozen=True):

@@ -2,7 +2,8 @@
 
 What the journal says is told once it is durable. Nothing here is waited for: messages queue, what cannot wait
 before the others, and a service that is slow costs the oldest of those. To one that is away they are sent
-again, a few times: what is worth telling comes when the line is down.
+again, a few times, and what must not be missed until the line is back: what is worth telling comes when it is
+down.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +26,7 @@ from engine.automation.notification import Notifier
 from engine.automation.parts import Level
 from engine.config import NotifyConfig
 from engine.errors import AutomationError, ConfigError
-from engine.events import Alert, Fill, JournalEvent, RiskChange, RiskState
+from engine.events import NS, Alert, Fill, JournalEvent, RiskChange, RiskState
 from engine.ops.alarms import FEED_KINDS, Told
 from engine.ops.telling import Message, Telling
 from engine.private_file import read_private
@@ -43,6 +45,12 @@ LISTED = 20
 """Fills, or alerts, that one message names."""
 AGAIN_S = (10.0, 60.0, 300.0)
 """How long after each attempt that failed the next one is made."""
+HOUR_S = 3600.0
+HOURS = 24
+"""The trading state, what is critical and a day's report are tried each hour after that, so often, or once
+something else gets through."""
+LATE_S = 30.0
+"""What was sent later than this says of when it is."""
 AGAIN = "(sent again: it may have arrived before)"
 SOURCE = "notify"
 HELD = "notify:held"
@@ -223,7 +231,7 @@ class Notifications:
             self._held_anew = True
 
     def _push(self, message: Message) -> None:
-        self._queue(_Sending(message, self._urls))
+        self._queue(_Sending(message if message.ns else message._replace(ns=self._clock()), self._urls))
 
     def _queue(self, sending: _Sending) -> None:
         last = len(self._messages)
@@ -271,6 +279,8 @@ class Notifications:
         text = sending.message.text
         if self._left_out:
             text, self._left_out = f"{text}\n({self._left_out} earlier messages were left out)", 0
+        if self._clock() - sending.message.ns > LATE_S * NS:
+            text = f"{text}\n(of {_utc(sending.message.ns)})"
         if sending.failures:
             text = f"{text}\n{AGAIN}"
         self._sending = sending
@@ -278,18 +288,28 @@ class Notifications:
         errors = await asyncio.gather(*(self._sent(url, sending.message, text) for url in sending.urls))
         self._sending = None
         failed = tuple(url for url, error in zip(sending.urls, errors, strict=True) if error is not None)
+        self._line_is_back({*sending.urls}.difference(failed))
         if not failed:
             self._failing = False
             return
         self._failed(next(error for error in errors if error is not None))
-        if sending.failures == len(AGAIN_S):
+        if sending.failures < len(AGAIN_S):
+            due_s = self._timer() + AGAIN_S[sending.failures]
+        elif _must_arrive(sending) and sending.failures < len(AGAIN_S) + HOURS:
+            due_s = self._timer() + HOUR_S
+        else:
             self._leave_out()
             return
-        due_s = self._timer() + AGAIN_S[sending.failures]
         self._later.append((due_s, sending._replace(urls=failed, failures=sending.failures + 1)))
         if len(self._later) > WAITING:
             del self._later[_first_to_wait([one for _, one in self._later], 0)]
             self._leave_out()
+
+    def _line_is_back(self, urls: set[str]) -> None:
+        """What has long waited for one of these is due."""
+        for place, (_, one) in enumerate(self._later):
+            if one.failures > len(AGAIN_S) and not urls.isdisjoint(one.urls):
+                self._later[place] = self._timer(), one
 
     async def _sent(self, url: str, message: Message, text: str) -> AutomationError | None:
         """Why not."""
@@ -320,6 +340,14 @@ def _is_owed(sending: _Sending) -> bool:
 def _can_wait(sending: _Sending) -> bool:
     """What tells of the trading state keeps its order: what is told last is how it stands."""
     return not (sending.message.critical or sending.message.title == _STATE)
+
+
+def _must_arrive(sending: _Sending) -> bool:
+    return not _can_wait(sending) or sending.message.whole
+
+
+def _utc(ns: int) -> str:
+    return f"{datetime.fromtimestamp(ns // NS, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _first_to_wait(sendings: Sequence[_Sending], otherwise: int) -> int:

@@ -338,7 +338,7 @@ async def test_what_fails_too_often_is_left_out_and_counted() -> None:
     async with running(quiet_s=0.0) as told:
         assert told.hook is not None
         told.hook.answers = [500]
-        told.told.on_event(halted())
+        told.told.on_event(fill(1))
         for attempt, pause_s in enumerate(AGAIN_S, start=1):
             await until(lambda: told.told._later)
             assert len(told.messages) == attempt
@@ -346,6 +346,43 @@ async def test_what_fails_too_often_is_left_out_and_counted() -> None:
             told.told.look()
         await until(lambda: told.told.left_out == 1)
         assert len(told.messages) == 1 + len(AGAIN_S) and not told.told.waiting
+
+
+async def test_a_halt_is_told_when_the_line_is_back_after_hours_and_says_of_when_it_is() -> None:
+    async with running(quiet_s=0.0) as told:
+        assert told.hook is not None
+        told.hook.answers = [500]
+        told.told.on_event(halted())
+        for count, pause_s in enumerate((*AGAIN_S, notifications.HOUR_S), start=1):
+            await until(lambda count=count: len(told.messages) == count and bool(told.told._later))
+            told.now, told.utc_ns = told.now + pause_s, told.utc_ns + int(pause_s) * NS
+            told.told.look()
+        await until(lambda: len(told.messages) == 5 and bool(told.told._later))
+        told.hook.answers = [200]
+        told.told.on_event(fill(1))
+        await until(lambda: len(told.messages) == 7)
+        assert [text.splitlines()[0] for _, text, _ in told.messages[5:]] == [
+            "buy 0.5 sim:A-USD at 100, fee 0.05",
+            "ACTIVE → HALTED by risk: daily loss",
+        ]
+        assert told.messages[-1][1].splitlines()[1:] == ["(of 2023-11-14 22:13:20 UTC)", AGAIN]
+        assert not told.told.waiting and not told.told.left_out
+
+
+async def test_a_halt_that_a_service_never_takes_is_not_sent_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(notifications, "HOURS", 2)
+    async with running(quiet_s=0.0) as told:
+        assert told.hook is not None
+        told.hook.answers = [500]
+        told.told.on_event(halted())
+        for _ in range(len(AGAIN_S) + 2):
+            await until(lambda: told.told._later)
+            told.now += notifications.HOUR_S
+            told.told.look()
+        await until(lambda: told.told.left_out == 1)
+        assert not told.told.waiting
 
 
 async def test_a_halt_after_the_desk_was_active_again_is_news() -> None:
