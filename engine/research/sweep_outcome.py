@@ -110,7 +110,10 @@ def _warnings(tried: list[Run], found: tuple[FoldOutcome, ...], total: int, ende
                 f"{len(mine):,} of {len(tried):,} runs {status}, the first {mine[0].name}: {mine[0].error}"
             )
     done = [run for run in tried if run.status == "done"]
-    if len(done) > 1 and len({run.sha256 for run in done}) == len({run.name.fold for run in done}):
+    orders: dict[int, set[str]] = {}
+    for run in done:  # of the same time: nothing else tells what values change
+        orders.setdefault(run.name.fold, set()).add(run.sha256)
+    if len(done) > len(orders) and all(len(own) == 1 for own in orders.values()):
         warnings.append(
             "every run came to the same orders: the parameters change nothing (is their strategy on?)"
         )

@@ -134,6 +134,28 @@ def test_parameters_that_change_nothing_are_told(tmp_path: Path) -> None:
         assert any("2 of 5 runs are still" in text for text in outcome(log.runs, of, 5).warnings)
 
 
+@pytest.mark.parametrize(
+    ("orders", "expected"),
+    [
+        (("a", "b", "a", "b"), False),  # of two parts of the same data: as many kinds as parts
+        (("", "", "a", "b"), False),
+        (("a", "a", "b", "b"), True),
+        (("", "", "", ""), True),
+    ],
+)
+def test_of_parts_it_is_told_where_no_part_tells_the_values_apart(
+    orders: tuple[str, ...], expected: bool
+) -> None:
+    of = spec(f"{FAST}=2..3", walk_forward=WalkForward(2))
+    names = [Name(fold, False, n) for fold in (1, 2) for n in (0, 1)]
+    runs = {
+        name: Run(name, {FAST: 2 + name.n}, figures={"trades": 1, "sharpe": 1.0}, sha256=sha256)
+        for name, sha256 in zip(names, orders, strict=True)
+    }
+    told = outcome(runs, of, len(runs)).warnings
+    assert any("change nothing" in text for text in told) is expected
+
+
 def test_why_runs_were_refused_is_told(tmp_path: Path) -> None:
     of = spec(f"{FAST}=5,25", f"{SLOW}=20,30")
     with RunLog(tmp_path, of) as log:
