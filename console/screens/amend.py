@@ -129,7 +129,8 @@ class AmendScreen(FormScreen):
         else:
             self._asked = AmendPatch(**changes)
             lines = self._question_lines()
-            self.ask(ConfirmScreen(f"{self._title}?", lines, "Amend the order", "it loses its place", BACK))
+            title, amends = f"{self._title}?", "Amend the order"
+            self.ask(ConfirmScreen(title, lines, amends, "it loses its place", BACK), follows=True)
 
     def _question_lines(self) -> list[Line]:
         """What is asked, and what risk says of it now."""

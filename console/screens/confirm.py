@@ -24,6 +24,7 @@ class AskScreen(Modal[str]):
     AskScreen {
         & > .dialog { width: 64; max-width: 100%; height: auto; padding: 1 2; }
         & Lines { height: auto; max-height: 6; margin-bottom: 1; }
+        &.-follows Lines { height: 6; }  /* the answers stay where they are, whatever is said above them */
     }
     """
 

@@ -111,9 +111,9 @@ class FormScreen(Modal[None], inherit_bindings=True):
         """Who sends, and says what became of it."""
         return cast("CommandingApp", self.app)
 
-    def ask(self, screen: AskScreen) -> None:
+    def ask(self, screen: AskScreen, *, follows: bool = False) -> None:
         """Ask once; what is pressed while an answer is on its way asks nothing, and nothing is asked that may
-        not be sent from here."""
+        not be sent from here. ``follows``: it tells more, or less, while it waits."""
         if self.app.screen is not self:
             return  # it is asked already
         if refusal := self.commands.refusal():
@@ -125,6 +125,7 @@ class FormScreen(Modal[None], inherit_bindings=True):
                 self.send()
 
         self._question = screen
+        screen.set_class(follows, "-follows")
         self.app.push_screen(screen, answered)
 
     @property

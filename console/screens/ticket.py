@@ -178,7 +178,8 @@ class TicketScreen(FormScreen):
         self._asked = sized(ticket, preview)
         self._shown = preview
         lines = _question(ticket, preview)
-        self.ask(ConfirmScreen("Send this order?", lines, "Send the order", _detail(preview), BACK))
+        question = ConfirmScreen("Send this order?", lines, "Send the order", _detail(preview), BACK)
+        self.ask(question, follows=True)
 
     async def deliver(self) -> bool:
         if self._asked is None:

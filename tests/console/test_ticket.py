@@ -119,10 +119,16 @@ async def test_the_question_tells_what_the_order_comes_to_now() -> None:
         await confirm(pilot, app)
         question = app.screen
         assert isinstance(question, ConfirmScreen) and "≈64,218.40" in text_of(app)
-        link.judged = msgspec.structs.replace(sample_account.preview("PRICE_COLLAR"), price="61000")
+        answers = question.choices.region
+        judged_now = msgspec.structs.replace(sample_account.verdict("PRICE_COLLAR"), detail="far " * 30)
+        link.judged = msgspec.structs.replace(
+            sample_account.preview(), price="61000", verdicts=(judged_now,), approved=False
+        )
         screen.follow()
         await until(pilot, lambda: "≈61,000" in text_of(app) and "✗ PRICE_COLLAR" in text_of(app))
         assert question.choices.choices[1].detail == "risk denies it as it stands"
+        await pilot.pause()
+        assert question.choices.region == answers, "a click would meet another answer than it was meant for"
         link.error = "the engine is gone"
         screen.follow()
         await until(pilot, lambda: "the engine is gone" in text_of(app))
