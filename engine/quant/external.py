@@ -7,7 +7,8 @@ modules while they live. "combined" is told in their reason, and not blended: th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.events import NS, Family, Signal
+from engine.refusal import refused
 from engine.signal_exchange import Answer, Candle, SignalsReply, SignalsRequest
 from engine.text import clean
 
@@ -60,19 +62,22 @@ def judge(body: bytes, symbol: str, server: str, now_ns: int, *, ttl_ns: int, co
     """What it says is as old as its timestamp says: a server may answer from what it keeps.
 
     Raises ValueError (one line) for an answer that is none, that holds a score beyond [-1, 1], or whose
-    ``ttl_ns`` was over when it came; "block" counts in that one all the same.
+    ``ttl_ns`` was over when it came; "block" counts all the same.
     """
     if len(body) > MAX_REPLY:
         raise ValueError(f"an answer of {len(body)} bytes, more than {MAX_REPLY}")
     try:
         reply = _REPLY.decode(body)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise ValueError(f"refused: {clean(error, 120)}") from None
+        said = _said(body)
+        wrong = f"refused: {clean(refused(error, SignalsReply, said, json=True), 120)}"
+        scored = said.get("signals") if isinstance(said, dict) else None
+        block = _blocked(server, scored.get) if isinstance(scored, dict) else ""
+        if block:  # whatever else is wrong, entries rather wait
+            return Judged((), f"{block}; {wrong}")
+        raise ValueError(wrong) from None
     scores = reply.signals
-    places = [name for name, _ in _FAMILIES if getattr(scores, name) == BLOCK]
-    if scores.combined == BLOCK:
-        places.append("combined")
-    block = f"{server} says block ({', '.join(places)})" if places else ""
+    block = _blocked(server, partial(getattr, scores))
     # A clock that is ahead of ours makes nothing newer than now.
     # Not before 1970: it may have more digits than a float takes.
     age_ns = max(now_ns - max(reply.timestamp, 0) * _MS, 0)
@@ -94,6 +99,20 @@ def judge(body: bytes, symbol: str, server: str, now_ns: int, *, ttl_ns: int, co
                 Signal(symbol, f"{PREFIX}{server}:{name}", family, score, confidence, told_ns, ttl_ns, reason)
             )
     return Judged(tuple(signals), block)
+
+
+def _said(body: bytes) -> object:
+    """What it is, where it is JSON at all."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+
+
+def _blocked(server: str, score_of: Callable[[str], object]) -> str:
+    """Where it says block; "" where it does not."""
+    places = [name for name in (*(name for name, _ in _FAMILIES), "combined") if score_of(name) == BLOCK]
+    return f"{server} says block ({', '.join(places)})" if places else ""
 
 
 def _combined(score: Answer) -> str:

@@ -81,6 +81,30 @@ def test_an_answer_with_one_wrong_score_is_refused_as_a_whole(signals: dict[str,
         judged({"volatility": 0.5} | signals)
 
 
+@pytest.mark.parametrize(
+    ("signals", "told"),
+    [
+        ({"speed": 1.5}, "signals.speed: expected a number <= 1.0, got 1.5"),
+        ({"speed": "BLOCK"}, "signals.speed: invalid enum value 'BLOCK': allowed are block"),
+        ({"speed": True}, "signals.speed: expected a number or text, got True"),
+    ],
+)
+def test_what_is_wrong_of_an_answer_is_said_with_what_was_given(
+    signals: dict[str, object], told: str
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        judged(signals)
+    assert str(caught.value).startswith(f"refused: {told}"), caught.value
+
+
+def test_an_answer_that_is_refused_blocks_all_the_same() -> None:
+    found = judged({"speed": 1.5, "oi": "block"})
+    assert found.signals == () and found.block.startswith("alpha says block (oi); refused: signals.speed: ")
+    body = b'{"signals":{"combined":"block"},"latency_ms":"fast","timestamp":1}'
+    late = judge(body, "x:A", "alpha", NOW, ttl_ns=NS, confidence=1.0)
+    assert late.block.startswith("alpha says block (combined); refused: latency_ms: ")
+
+
 NESTED = b'{"x":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
 
 
