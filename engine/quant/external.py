@@ -73,8 +73,8 @@ def judge(body: bytes, symbol: str, server: str, now_ns: int, *, ttl_ns: int, co
         wrong = f"refused: {clean(refused(error, SignalsReply, said, json=True), 120)}"
         scored = said.get("signals") if isinstance(said, dict) else None
         block = _blocked(server, scored.get) if isinstance(scored, dict) else ""
-        if block:  # whatever else is wrong, entries rather wait
-            return Judged((), f"{block}; {wrong}")
+        if block:  # whatever else is wrong, entries rather wait; what it was sent may be in that
+            return Judged((), f"{block}; the rest of its answer is refused")
         raise ValueError(wrong) from None
     scores = reply.signals
     block = _blocked(server, partial(getattr, scores))
