@@ -96,6 +96,8 @@ class Changed(msgspec.Struct, frozen=True):
     """A strategy's name or a symbol; "" the whole desk."""
     blocks: bool = False
     """Of a state: from then on entries are not let through."""
+    lasts: bool = False
+    """The backtest has what came of it, too: what was before it differs, and nothing after."""
 
 
 class Hole(msgspec.Struct, frozen=True):

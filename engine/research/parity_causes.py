@@ -140,11 +140,14 @@ def _state(side: Side, begin_ns: int, end_ns: int) -> Changed | None:
 
 
 def _change(side: Side, end_ns: int, *trips: Trip) -> Changed | None:
-    """The last setting that was changed until then and that the trade depends on, as one of the two was."""
+    """The last setting that was changed until then and that the trade depends on, as one of the two was; or
+    the next change after it of what the backtest has."""
     scopes = {"", *(trip.symbol for trip in trips)}
     scopes.update(*(trip.entry.strategies for trip in trips if trip.entry is not None))
-    found = [one for one in side.changes if one.kind != "state" and one.ns <= end_ns and one.scope in scopes]
-    return max(found, key=lambda one: one.ns, default=None)
+    found = [one for one in side.changes if one.kind != "state" and one.scope in scopes]
+    before = [one for one in found if not one.lasts and one.ns <= end_ns]
+    after = [one for one in found if one.lasts and one.ns > end_ns]
+    return max(before, key=lambda one: one.ns, default=min(after, key=lambda one: one.ns, default=None))
 
 
 def _off(trip: Trip, side: Side) -> str:

@@ -44,6 +44,8 @@ _SETTING = re.compile(
     r"/v1/(strategies/[^/]+|weights|model/(reload|rollback|deactivate)|models/[^/]+/activate)"
 )
 """Commands that change what is decided; limits are in the journal."""
+_LASTING = re.compile(r"/v1/(strategies/reload|model/.*|models/.*)")
+"""Of these the ones that change files: a backtest has those of now."""
 _MOST_COMMANDS = 100_000
 _DAY_NS = 86_400 * NS
 
@@ -122,7 +124,7 @@ def _live(
     for event in journal:
         fold.see(event)
     commands = [one for one in reader.commands(1 << 62, _MOST_COMMANDS) if _sets(one)]
-    within = [one for one in commands if since_ns <= one.ns < until_ns]
+    within = [one for one in commands if since_ns <= one.ns and (one.ns < until_ns or _lasts(one))]
     before = (one for one in commands if one.ns < since_ns)
     changes = [_changed(one) for one in (*_standing(before, reader.settings()), *within)]
     side = fold.side(changes=changes, holes=absences(reader, since_ns, until_ns))
@@ -167,6 +169,10 @@ def _sets(command: StoredCommand) -> bool:
     return 200 <= command.status < 300 and _SETTING.fullmatch(command.path) is not None
 
 
+def _lasts(command: StoredCommand) -> bool:
+    return _LASTING.fullmatch(command.path) is not None
+
+
 def _standing(before: Iterable[StoredCommand], kept: Mapping[str, Any]) -> list[StoredCommand]:
     """Of earlier commands the last about each strategy and the weights, where the desk still goes by them."""
     found: dict[str, StoredCommand] = {}
@@ -182,7 +188,9 @@ def _changed(command: StoredCommand) -> Changed:
     parts = command.path.split("/")
     scope = parts[3] if len(parts) > 3 and parts[2] == "strategies" and parts[3] != "reload" else ""
     told = f"{command.method} {command.path} {_in_words(command.body)} by {command.who or 'the owner'}"
-    return Changed(command.ns, "command", clean(told, 200), clean(scope, 60))
+    lasts = _lasts(command)
+    told = clean(told, 150) + ": the backtest has what came of it" * lasts
+    return Changed(command.ns, "command", told, clean(scope, 60), lasts=lasts)
 
 
 def _codes(side: Side) -> dict[str, int]:

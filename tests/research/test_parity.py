@@ -140,6 +140,16 @@ def test_what_no_tape_has_counts_where_it_was_heard_and_can_have_mattered() -> N
     assert cause(Side((trip(exit=turned),), heard=heard), Side((trip(exit_price=105.0),))) == "data"
 
 
+def test_what_the_backtest_has_from_the_beginning_explains_what_was_before_it() -> None:
+    """A model, or a strategy's file, is the one of now: trades before it was exchanged are others."""
+    change = Changed(AT + NS, "command", "activated", "", lasts=True)
+    assert cause(Side((trip(),), changes=(change,)), Side(())) == "settings"
+    assert cause(Side((trip(5),), changes=(change,)), Side(())) == "unexplained"
+    earlier = Changed(AT - NS, "command", "weighed", "trend")
+    (row,) = compare(Side((trip(),), changes=(change, earlier)), Side(()), GROUNDS)
+    assert row.told == "weighed"
+
+
 def test_a_changed_strategy_that_only_the_backtest_heard_counts_for_both() -> None:
     order = Order(AT, 100.0, "entry", "", ("trend", "breakout"))
     off = (Changed(AT - NS, "command", "breakout off", "breakout"),)

@@ -183,6 +183,8 @@ def test_commands_that_change_what_is_decided() -> None:
         assert wiring._sets(command(f"/v1/{path}")), path
     for path in ("models/ab12/shadow", "models/shadow", "model/info", "orders", "limits"):
         assert not wiring._sets(command(f"/v1/{path}")), path
+    for path, lasts in (("model/deactivate", True), ("strategies/reload", True), ("strategies/trend", False)):
+        assert wiring._changed(command(f"/v1/{path}")).lasts is lasts
     # Of another day: what the desk still goes by.
     earlier = [command("/v1/strategies/trend", 3), command("/v1/strategies/trend", 2), command("/v1/weights")]
     earlier += [command("/v1/strategies/breakout", 4), command("/v1/models/ab12/activate", 5)]
