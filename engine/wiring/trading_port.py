@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -58,6 +60,9 @@ AT_ONCE = 50
 """Rows of a page that are made while ticks wait."""
 ASKED = "cancel asked for"
 """In place of a state: its gateway has not answered."""
+ANSWER_S = 1.0
+"""So long the receipt of a cancel-all waits for the answers of gateways."""
+_LOOK_S = 0.02
 
 
 class LiveTrading:
@@ -205,6 +210,11 @@ class LiveTrading:
         known = find(self._engine.desk, symbol).symbol if symbol else None
         ids = self._trading.cancel_all(known, f"asked by {who}")
         await self._engine.writing.durable()
+        until = time.monotonic() + ANSWER_S
+        while any(self._ended(identity) == ASKED for identity in ids) and time.monotonic() < until:
+            if self._stands() or self._engine.writing.failure is not None:
+                break
+            await asyncio.sleep(_LOOK_S)
         ended = sum(self._ended(identity) != ASKED for identity in ids)
         left = len(ids) - ended
         asked = f"; {self._stands() or f'the answers to {left} are on their way'}" if left else ""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -17,6 +20,9 @@ from engine.events import (
     Pending,
     RiskState,
 )
+from engine.wiring import trading_port
+from engine.wiring.live import LiveEngine
+from engine.wiring.trading_port import LiveTrading
 from tests.wiring.conftest import Bench
 from tests.wiring.one_market import A, Market
 from tests.wiring.placed_orders import SLOW, changes, place, restarted, resting, the_order
@@ -45,6 +51,36 @@ def test_a_cancel_that_was_refused_is_asked_for_no_second_time() -> None:
     assert order.pending is Pending.NONE
     market.desk.trading.cancel(order.client_order_id, "once more")
     assert [what for what, _ in broker.asked] == ["submit", "cancel", "cancel"]
+
+
+async def _canceled_all(market: Market, *, answered: bool) -> str:
+    """The receipt, while the market goes on."""
+
+    async def durable() -> None:
+        return None
+
+    writing = SimpleNamespace(durable=durable, failure=None)
+    engine = cast("LiveEngine", SimpleNamespace(desk=market.desk, writing=writing, playback=None))
+    asking = asyncio.create_task(LiveTrading(engine).cancel_all("", "me"))
+    while not asking.done():
+        await asyncio.sleep(0)
+        if answered:
+            market.tick(seconds=0.01)
+    return asking.result().text
+
+
+def test_the_receipt_of_a_cancel_all_waits_for_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come in a moment: nobody was told later that the others were canceled, too."""
+    monkeypatch.setattr(trading_port, "_LOOK_S", 0.0)
+    market = Market()
+    order = resting(market)
+    assert asyncio.run(_canceled_all(market, answered=True)) == "canceled 1/1"
+    assert order.state is OrderState.CANCELED
+    monkeypatch.setattr(trading_port, "ANSWER_S", 0.01)
+    market.desk.trading.add_gateway(Broker(), [A])
+    place(market.desk, type="limit", quantity="1", price="99.5")
+    said = asyncio.run(_canceled_all(market, answered=False))
+    assert said == "canceled 0/1; the answers to 1 are on their way"
 
 
 def test_a_cancel_waits_for_no_disk() -> None:
