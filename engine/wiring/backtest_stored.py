@@ -73,11 +73,7 @@ def _stored(config: Config, plan: Plan, reader: BarReader, interval_s: int) -> d
     stored: dict[str, int] = {}
     for text in plan.symbols:
         symbol = _one(config, text, known)
-        fitting = [
-            one_s
-            for name, one_s in series
-            if name == symbol and (one_s == interval_s or (interval_s <= _DAY_S and interval_s % one_s == 0))
-        ]
+        fitting = [one_s for name, one_s in series if name == symbol and _makes_up(one_s, interval_s)]
         if not fitting:
             raise StoreError(
                 f"no bars of {interval_s} s are stored of {clean(text, 60)}: `tickdesk history list` shows of"
@@ -85,6 +81,19 @@ def _stored(config: Config, plan: Plan, reader: BarReader, interval_s: int) -> d
             )
         stored[symbol] = max(fitting)
     return stored
+
+
+def stored_of(config: Config, state_dir: Path) -> set[str]:
+    """Symbols of which bars are stored that a backtest could run over. Raises StoreError."""
+    reader = BarReader(state_dir / BARS_DATABASE)
+    try:
+        return {name for name, one_s in reader.series() if _makes_up(one_s, config.history.interval_s)}
+    finally:
+        reader.close()
+
+
+def _makes_up(stored_s: int, interval_s: int) -> bool:
+    return stored_s == interval_s or (interval_s <= _DAY_S and interval_s % stored_s == 0)
 
 
 def _one(config: Config, text: str, known: list[str]) -> str:

@@ -78,7 +78,8 @@ def parity(
         begun = reader.equity_points(wanted.since_ns - _DAY_NS, wanted.since_ns + 1)
         if begun:
             config = _with_cash(config, float(begun[-1].equity))
-        prepared = prepare(config, wanted, state_dir, note)
+        # What one symbol lacks is told of its trades, and does not hide the others'.
+        prepared = prepare(config, wanted, state_dir, note, part=True)
         bar_ns = round((prepared.bars.interval_s if prepared.bars else config.features.bar_s) * NS)
         begins = {one.symbol: one.first_ns for one in prepared.sources}
         warm = warm_bars(reader, begins, bar_ns)

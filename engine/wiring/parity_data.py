@@ -20,6 +20,7 @@ from engine.store.bars import BARS_DATABASE
 from engine.store.pages import Wanted
 from engine.store.read import Reader
 from engine.wiring.backtest_data import Prepared
+from engine.wiring.backtest_stored import stored_of
 
 LEAST_HOLE_NS = 5 * NS
 _TIMES = 20
@@ -43,18 +44,21 @@ def plan(
     warm_ns: int,
 ) -> Plan:
     """Over ``tapes``, or those that the engine recorded in that time (``[record] ticks``), from ``warm_ns``
-    before it on; else over stored bars of ``symbols``. Raises ConfigError: there is neither."""
+    before it on; else over stored bars of those of ``symbols`` that have any. Raises ConfigError: there is
+    neither."""
     chosen = list(tapes) or _recorded(config, state_dir, since_ns - warm_ns, until_ns)
     if chosen:
         paths = tuple(str(path) for path in chosen)
         return Plan(tapes=paths, since_ns=since_ns - warm_ns, until_ns=until_ns)
-    if not symbols or not (state_dir / BARS_DATABASE).is_file():
+    known = stored_of(config, state_dir) if (state_dir / BARS_DATABASE).is_file() else set()
+    stored = tuple(symbol for symbol in symbols if symbol in known)
+    if not stored:
         lacks = "there are no stored bars either" if symbols else "the desk did not trade then"
         raise ConfigError(
             f"there is no tape of that time, and {lacks}: have the engine record (record.ticks=true), or "
             "name tapes with --tapes"
         )
-    return Plan(symbols=tuple(symbols), since_ns=since_ns, until_ns=until_ns, warm_bars=TRAIL_BARS)
+    return Plan(symbols=stored, since_ns=since_ns, until_ns=until_ns, warm_bars=TRAIL_BARS)
 
 
 def _recorded(config: Config, state_dir: Path, since_ns: int, until_ns: int) -> list[Path]:

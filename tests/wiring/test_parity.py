@@ -223,8 +223,10 @@ def test_ticks_that_are_missing(calm: Path, tmp_path: Path) -> None:
 
 
 def test_a_coarser_grid(calm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def coarse(settings: Config, plan: Plan, where: Path, note: Callable[[str], None]) -> Prepared:
-        made = prepare(settings, plan, where, note)
+    def coarse(
+        settings: Config, plan: Plan, where: Path, note: Callable[[str], None], *, part: bool
+    ) -> Prepared:
+        made = prepare(settings, plan, where, note, part=part)
         specs = [msgspec.structs.replace(one, lot_size=one.lot_size * 10) for one in made.specs]
         return msgspec.structs.replace(made, specs=tuple(specs))
 
@@ -270,6 +272,15 @@ def test_without_a_tape_it_runs_over_stored_bars_and_says_so(calm: Path, tmp_pat
     assert any("there is no tape of that time" in note for note in report.notes)
     assert {row.status for row in report.rows if row.live is not None} == {"only_live"}
     assert {row.cause for row in report.rows} <= {"data", "start", "follows"}
+
+
+def test_a_symbol_without_stored_bars_does_not_hide_the_others(calm: Path, tmp_path: Path) -> None:
+    shutil.copy(calm / DATABASE, tmp_path / DATABASE)
+    store_walks(tmp_path, [BTC], 10)  # of the others nothing is stored
+    report = found(tmp_path)
+    assert "bars of 1 symbols" in report.data
+    rows = [row for row in report.rows if row.live is not None and row.live.symbol == ETH]
+    assert rows and all(row.told == f"the backtest has no data of {ETH}" for row in rows)
 
 
 def test_all_formats(busy: Path) -> None:
