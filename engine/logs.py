@@ -200,17 +200,32 @@ class PrivateFileHandler(RotatingFileHandler):
     """A rotating file that only its owner can read, whatever the umask.
 
     That a disk takes no lines is said once, where lines go besides; and in the file, how many, once it does.
+    Where somebody else has moved or removed it, it is begun anew: nobody reads what goes on in the other.
     """
 
     _lost = 0
     """Lines since the disk took the last one."""
+    _opened: os.stat_result | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         lost = self._lost
+        stream = self.stream
+        if stream is not None and not self._is_in_place():
+            with contextlib.suppress(OSError):  # where no other can be made this one is as good
+                self.stream = self._open()
+                stream.close()
         super().emit(record)
         if lost and self._lost == lost:
             self._lost = 0
             _own.warning("up to %d lines before this one are missing in %s", lost, self.baseFilename)
+
+    def _is_in_place(self) -> bool:
+        try:
+            return self._opened is None or os.path.samestat(Path(self.baseFilename).stat(), self._opened)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Print no traceback for what a disk does: it would show the line as it is, with its secrets."""
@@ -229,6 +244,7 @@ class PrivateFileHandler(RotatingFileHandler):
     def _open(self) -> TextIOWrapper:
         fd = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         os.fchmod(fd, 0o600)
+        self._opened = os.fstat(fd)
         return os.fdopen(fd, "a", encoding="utf-8", errors="backslashreplace")
 
 

@@ -192,6 +192,27 @@ def test_a_full_disk_does_not_keep_the_file_from_being_closed(captured: Captured
     assert not {*captured.logs._handlers} & {*logging.getLogger().handlers}
 
 
+@pytest.mark.parametrize("gone", ["moved", "removed"])
+def test_a_file_that_somebody_took_away_is_begun_anew(captured: Captured, gone: str) -> None:
+    LOGGER.warning("before")
+    moved = captured.path.with_suffix(".moved")
+    captured.path.rename(moved)
+    if gone == "removed":
+        moved.unlink()
+    LOGGER.warning("after")
+    assert "after" in captured.path.read_text() and "before" not in captured.path.read_text()
+    assert stat.S_IMODE(captured.path.stat().st_mode) == 0o600
+    if gone == "moved":
+        assert "after" not in moved.read_text()
+
+
+def test_a_folder_that_somebody_took_away_ends_no_line(captured: Captured, tmp_path: Path) -> None:
+    captured.path.unlink()
+    captured.path.with_suffix(".log").mkdir()
+    LOGGER.warning("after")
+    assert "after" in captured.lines[-1] and len(captured.lines) == 1
+
+
 def test_a_file_that_cannot_be_is_refused_and_nothing_is_left_behind(tmp_path: Path) -> None:
     before = list(logging.getLogger().handlers)
     with pytest.raises(StoreError, match="--state-dir"):
