@@ -70,20 +70,23 @@ def _where(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> Path:
 
 
 def _engine_only(arguments: argparse.Namespace, config: Config, where: Path) -> int:
-    from engine.wiring.engine_options import EngineOptions
-    from engine.wiring.run import run_engine
-    from engine.wiring.tape_playback import Begin
+    from engine.wiring.end_signals import before_the_loop
 
-    return run_engine(
-        EngineOptions(
-            config=config,
-            state_dir=where,
-            tapes=tuple(arguments.tape),
-            venue=arguments.venue,
-            begin=Begin(arguments.speed, arguments.paused),
-            log_to_stderr=True,
+    with before_the_loop():
+        from engine.wiring.engine_options import EngineOptions
+        from engine.wiring.run import run_engine
+        from engine.wiring.tape_playback import Begin
+
+        return run_engine(
+            EngineOptions(
+                config=config,
+                state_dir=where,
+                tapes=tuple(arguments.tape),
+                venue=arguments.venue,
+                begin=Begin(arguments.speed, arguments.paused),
+                log_to_stderr=True,
+            )
         )
-    )
 
 
 def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> int:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 log = logging.getLogger("engine")
 
 SAME_S = 0.3
 """Signals within so long of the first are one wish: ``timeout`` and ``make`` tell us, and our group, too."""
 _ENDING = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextlib.contextmanager
+def before_the_loop() -> Iterator[None]:
+    """What is held from the first import on until ``EndSignals`` listen: an interrupt ends us where we stand,
+    for raised in the midst of an import it may be swallowed, and the desk would trade; a hangup does not."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL), signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGHUP), before, strict=True):
+            signal.signal(number, handler)
 
 
 class EndSignals:

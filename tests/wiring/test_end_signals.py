@@ -71,3 +71,27 @@ def test_a_second_signal_ends_at_once(held_up: subprocess.Popen[str], second: si
     time.sleep(SAME_S + 0.05)  # until then it is the first once more
     held_up.send_signal(second)
     assert held_up.wait(10) == -second
+
+
+STARTS = """
+import signal
+from engine.wiring.end_signals import before_the_loop
+
+handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGHUP)
+with before_the_loop():
+    signal.raise_signal(signal.SIGHUP)
+assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGHUP)) == handlers
+print("stays", flush=True)
+with before_the_loop():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:  # as in the midst of an import
+        print("swallowed")
+"""
+
+
+def test_an_interrupt_of_the_start_ends_it_and_a_hangup_does_not() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STARTS], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGINT, "stays\n"), done.stderr
