@@ -27,6 +27,10 @@ MAX_MISSING = 20_000
 SETTLE_NS = NS // 5
 """For so long a missing trade may still come by itself."""
 _RESTART_NS = 60 * NS
+_BACK = 3
+"""So many trades that go on where a jump left off show that an id was wrong."""
+_NEAR = 1000
+"""Ids that one goes on by at most, there."""
 
 
 class Dates:
@@ -104,7 +108,7 @@ class Order(Protocol):
 
 
 class _Track:
-    __slots__ = ("dates", "held", "last_id", "last_ns", "missing", "since_ns", "top")
+    __slots__ = ("back", "dates", "held", "last_id", "last_ns", "left_id", "missing", "since_ns", "top")
 
     def __init__(self, recv_ns: int) -> None:
         self.last_id = -1
@@ -117,6 +121,20 @@ class _Track:
         self.since_ns = recv_ns
         """When what is held began to wait."""
         self.missing: Missing | None = None
+        self.left_id = -1
+        """The last one before ids jumped by more than can be fetched, then those that went on from there."""
+        self.back = 0
+        """How many did."""
+
+
+def _goes_back(track: _Track, trade: Trade) -> bool:
+    """It is one too many of those that go on from before a jump: that was no outage, but an id that is wrong,
+    and all that comes would be taken for told."""
+    if trade.backfilled or not 0 <= track.left_id < trade.trade_id <= track.left_id + _NEAR:
+        return False
+    track.left_id = trade.trade_id
+    track.back += 1
+    return track.back >= _BACK
 
 
 class Continuity:
@@ -201,7 +219,8 @@ class Continuity:
         """One that is not simply the next."""
         symbol, trade_id, held = trade.symbol, trade.trade_id, track.held
         if trade_id <= track.last_id:
-            if trade.event_ns <= track.last_ns + _RESTART_NS:
+            later = trade.event_ns > track.last_ns + _RESTART_NS
+            if not later and (repeats or not _goes_back(track, trade)):
                 self.duplicates += not repeats and not trade.backfilled
                 return
             self._start_over(track, trade, out)
@@ -231,6 +250,7 @@ class Continuity:
             self._give_up(track, "the venue's trade ids started over", out)
         out.append(Gap(trade.symbol, -1, -1, "the venue's trade ids started over", trade.recv_ns))
         track.last_id = track.top = trade.trade_id - 1
+        track.left_id = -1
 
     def _settle(self, symbol: str, track: _Track, out: list[MarketEvent]) -> None:
         """What is held has waited for long enough: ask for what is missing before it."""
@@ -244,6 +264,7 @@ class Continuity:
                 track.missing = Missing(symbol, first, last, track.last_ns, noticed_ns)
                 self.wanted.append(track.missing)
                 return
+            track.left_id, track.back = track.last_id, 0
             reason = f"{last - first + 1} trades were missed: too many to fetch"
             self._skip(track, symbol, last, reason, noticed_ns, out)
             self._release(symbol, track, out)

@@ -120,8 +120,8 @@ def test_a_trade_that_is_dated_wrong_does_not_end_all_that_come_after_it() -> No
     out: list[MarketEvent] = []
     for second in range(1, 131):
         at = now + second * NS
-        out += push(continuity, trade(2 + second, event_ns=at, recv_ns=at))
-    assert isinstance(out[0], Gap) and ids(out) == list(range(123, 133))
+        out += push(continuity, trade(5000 + second, event_ns=at, recv_ns=at))
+    assert isinstance(out[0], Gap) and ids(out) == list(range(5121, 5131))
 
 
 def test_a_clock_of_ours_that_is_behind_makes_no_duplicate_a_trade() -> None:
@@ -136,6 +136,26 @@ def test_ids_that_start_over_are_believed() -> None:
     continuity = at_once()
     out = push(continuity, trade(1000, event_ns=0), trade(1, event_ns=100 * NS), trade(2, event_ns=101 * NS))
     assert ids(out) == [1000, 1, 2] and isinstance(out[1], Gap)
+
+
+def test_an_id_far_too_high_does_not_end_all_that_come_after_it() -> None:
+    """They went on from where it came between: it was wrong, and they are no duplicates."""
+    continuity = at_once(max_missing=100)
+    assert ids(push(continuity, trade(1), trade(900_000), trade(900_001))) == [1, 900_000, 900_001]
+    late = [trade(1), trade(2), trade(2), trade(900_000)]
+    assert push(continuity, *late) == [] and continuity.duplicates == 4
+    out = push(continuity, trade(3), trade(5), trade(6))
+    assert ids(out) == [5, 6] and [type(event) for event in out] == [Gap, Trade, Trade]
+    assert ids(push(continuity, trade(7), trade(6))) == [7]
+
+
+def test_a_long_outage_is_no_wrong_id() -> None:
+    continuity = at_once(max_missing=100)
+    push(continuity, trade(1), trade(900_000))
+    before = [trade(one) for one in range(2, 9)]
+    out: list[MarketEvent] = []
+    continuity.push(before, out, repeats=True)
+    assert out == [] and ids(push(continuity, trade(900_001))) == [900_001]
 
 
 def expired(continuity: Continuity, now_ns: int) -> list[MarketEvent]:
