@@ -94,7 +94,8 @@ async def test_totals_are_asked_for_anew_when_a_position_has_changed(
             return await account()
 
         link.account = counted  # type: ignore[method-assign]
-        await until(pilot, lambda: {"account", "limits"} <= {*app._asked_at} and not app._overtaken)
+        wanted = {"account", "limits"}
+        await until(pilot, lambda: wanted <= {*app._asked_at} and not app._overtaken and not app._asking)
         before, (row, *_) = len(asked), app.view.positions.values()
         for change in ({"unrealized": "1.00"}, {"quantity": "0.5"}):
             moved = msgspec.structs.replace(row, **change)  # type: ignore[arg-type]
