@@ -62,7 +62,7 @@ def test_an_order_is_placed_amended_and_canceled(state_dir: Path, columns: int, 
         desk.wait("Send this order?")
         desk.press("j" + ENTER + ENTER)
         until(state_dir, lambda frame: len(mine(frame)) == 1, desk)
-        desk.wait(lambda text: "Order · PAPER" not in text)
+        desk.wait(lambda text: "Order · PAPER" not in text and "Send this order?" not in text)
         desk.press("4")
         desk.wait("● working")
         row = mine(ask(state_dir, "GET", "/v1/snapshot", StateFrame))[0]
@@ -102,7 +102,7 @@ def test_an_order_is_placed_amended_and_canceled(state_dir: Path, columns: int, 
         desk.wait("Send this order?")
         desk.press("j" + ENTER)
         until(state_dir, lambda frame: any(row.quantity == "0.02" for row in frame.positions), desk)
-        desk.wait(lambda text: "Order · PAPER" not in text)
+        desk.wait(lambda text: "Order · PAPER" not in text and "Send this order?" not in text)
         desk.press("3")
         desk.wait("▲ LONG")
         desk.press("x")
