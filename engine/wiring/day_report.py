@@ -113,7 +113,7 @@ class _Gathering:
         count = books.round_trips.count() - trips_before
         trips = books.round_trips.recent(count)[::-1] if count else []
         totals = self._totals(trips)
-        curve = self._curve()
+        curve = self._curve(start)
         mean, most = self._exposure()
         return DayReport(
             day=self._day.isoformat(),
@@ -123,7 +123,7 @@ class _Gathering:
             equity_start=money(start),
             equity_end=money(end),
             return_pct=float(end / start - 1) * 100 if end is not None and start else None,
-            max_drawdown_pct=max((point.drawdown_pct for point in curve), default=None),
+            max_drawdown_pct=_deepest_pct(curve, start, end),
             exposure_mean_pct=mean,
             exposure_max_pct=most,
             fills=fold.fills,
@@ -247,8 +247,9 @@ class _Gathering:
             ),
         )
 
-    def _curve(self) -> list[Point]:
-        """Counted from the cash with which the account is counted now, as all of the report."""
+    def _curve(self, start: Decimal | None) -> list[Point]:
+        """Counted from the cash with which the account is counted now, as all of the report. ``start``: the
+        day's equity before the first point, from which it may have fallen already."""
         ledger = self._books.ledger
         kept = self._reader.settings().get(COUNTED)
         try:
@@ -258,7 +259,8 @@ class _Gathering:
         points = self._reader.equity_points(self._begin_ns, self._until_ns)
         told = [(point.ns, counted.today(point.ns, float(point.equity))) for point in points]
         known = [(ns, equity) for ns, equity in told if equity is not None]
-        below = drawdowns_pct(np.array([equity for _, equity in known])).tolist()
+        first = [] if start is None else [float(start)]
+        below = drawdowns_pct(np.array(first + [equity for _, equity in known])).tolist()[len(first) :]
         return [Point(ns, equity, down) for (ns, equity), down in zip(known, below, strict=True)]
 
     def _exposure(self) -> tuple[float | None, float | None]:
@@ -326,3 +328,14 @@ def _thinned(points: list[Point]) -> list[Point]:
     """At most ``MOST_POINTS``; the last one stays."""
     step = -(-len(points) // MOST_POINTS) or 1
     return points[::-1][::step][::-1]
+
+
+def _deepest_pct(points: list[Point], start: Decimal | None, end: Decimal | None) -> float | None:
+    """The largest fall of the day, also after the last point; None where no point is known."""
+    if not points:
+        return None
+    high = max(point.equity for point in points)
+    if start is not None:
+        high = max(high, float(start))
+    last = 0.0 if end is None or high <= 0 else (high - float(end)) / high * 100
+    return max(last, *(point.drawdown_pct for point in points))

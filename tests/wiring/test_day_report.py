@@ -177,6 +177,31 @@ def test_days_add_up_and_are_of_utc(state_dir: Path) -> None:
     assert days[2].positions == () and days[2].limits == ()
 
 
+def test_the_day_s_deepest_fall_counts_from_its_begin_to_its_end(tmp_path: Path) -> None:
+    """Bought 10 at 100 the day before; the first point is after a fall, the last before another."""
+    store = Store(tmp_path / DATABASE)
+    store.start()
+    before = T0 - 2 * HOUR
+    store.commit_now([*order(1, A, Side.BUY, "10", before), fill(1, A, Side.BUY, "10", "100", before)])
+    store.behind(PositionPoint(before, A, "10", "100", "100", "0", "0"))
+    for hour, equity, mark in ((9, "9899", "90"), (10, "9909", "91")):
+        store.behind(EquityPoint(T0 + hour * HOUR, equity, "0", "0"))
+        store.behind(PositionPoint(T0 + hour * HOUR, A, "10", "100", mark, "0", "0"))
+    assert store.close()
+    report = day_report(tmp_path, DAY, ACCOUNT, NOW)
+    assert (report.equity_start, report.equity_end) == ("9999.00", "9909.00")
+    assert [point.drawdown_pct for point in report.curve] == pytest.approx([100 / 99.99, 90 / 99.99])
+    assert report.max_drawdown_pct == pytest.approx(100 / 99.99)
+
+    store = Store(tmp_path / DATABASE)
+    store.start()
+    store.behind(PositionPoint(T0 + 11 * HOUR, A, "10", "100", "80", "0", "0"))
+    assert store.close()
+    report = day_report(tmp_path, DAY, ACCOUNT, NOW)
+    assert report.equity_end == "9799.00"
+    assert report.max_drawdown_pct == pytest.approx(200 / 99.99)
+
+
 def test_a_day_without_anything(state_dir: Path) -> None:
     report = day_report(state_dir, date(2025, 1, 1), ACCOUNT, NOW)
     assert (report.desk.net, report.fills, report.trades, report.curve) == ("0.00", 0, (), ())
@@ -269,7 +294,8 @@ def test_cash_that_was_configured_anew_within_the_day_is_no_drawdown(state_dir: 
     keep_counted(state_dir, (0, "10100"), (T0 + 11 * HOUR, "10000"))
     report = day_report(state_dir, DAY, ACCOUNT, NOW)
     assert [point.equity for point in report.curve] == [9_920.0, 9_919.8, 10_018.0]
-    assert report.max_drawdown_pct == pytest.approx(0.2 / 9_920 * 100)
+    assert report.curve[1].drawdown_pct == pytest.approx(report.max_drawdown_pct)
+    assert report.max_drawdown_pct == pytest.approx((10_001 - 9_919.8) / 10_001 * 100)  # from the day's begin
 
 
 @pytest.mark.parametrize("cash", ["", "NaN", "x"])

@@ -90,7 +90,7 @@ class DayReport(msgspec.Struct, frozen=True):
     equity_end: str
     return_pct: float | None
     max_drawdown_pct: float | None
-    """Within the day."""
+    """From the highest equity of the day so far, that at its begin among them."""
     exposure_mean_pct: float | None
     """Gross exposure, percent of equity."""
     exposure_max_pct: float | None
