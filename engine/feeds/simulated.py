@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -12,6 +13,7 @@ from engine.config import SimulatedConfig
 from engine.errors import FeedError
 from engine.events import NS, FeedState, FeedStatus, MarketEvent
 from engine.feeds.base import FeedStats, InstrumentSpec, Sink
+from engine.feeds.simulation.market import Tick
 from engine.feeds.simulation.venue import VENUE, SimulatedVenue
 from engine.text import clean
 
@@ -19,6 +21,8 @@ PACE_S = 0.05
 """The venue is advanced this often."""
 _SLICE_NS = NS
 """History, and what a suspended machine has missed, come in slices of this much: nobody waits long."""
+MOST_MISSED_S = 300
+"""What is missed beyond that was never traded: to catch up on a night took minutes without a price of now."""
 
 
 class SimulatedFeed:
@@ -43,6 +47,9 @@ class SimulatedFeed:
         self._prices = prices
         self._simulation: SimulatedVenue | None = None
         self._reached_ns = 0
+        """By the venue's own time."""
+        self._stood_ns = 0
+        """How far that is behind the clock: so long the market stood still."""
 
     async def instruments(self) -> list[InstrumentSpec]:
         """The grids of the configured symbols."""
@@ -67,17 +74,29 @@ class SimulatedFeed:
         try:
             while True:
                 now_ns = self._clock()
-                while self._reached_ns < now_ns:
-                    events = self._advance(simulation, now_ns)
+                missed_ns = now_ns - self._stood_ns - self._reached_ns
+                if missed_ns > MOST_MISSED_S * NS:
+                    self._stood_ns += missed_ns
+                    stood = f"stood still for {missed_ns // (60 * NS)} min that this machine was away"
+                    self.stats.detail = f"simulated, seed {self._config.seed}; {stood}"
+                    sink([FeedStatus(VENUE, FeedState.UP, self.stats.detail, now_ns)])
+                while self._reached_ns < now_ns - self._stood_ns:
+                    events = self._advance(simulation, now_ns - self._stood_ns)
                     if events:
                         # What is delivered arrives now: the desk's timer may have passed the venue's time.
                         arrived_ns = self._clock()
                         self.stats.last_data_ns = arrived_ns
-                        sink([replace(event, recv_ns=arrived_ns) for event in events])
+                        sink(self._arrived(events, arrived_ns))
                     await asyncio.sleep(0)
                 await asyncio.sleep(PACE_S)
         finally:
             self.stats.state, self.stats.detail = FeedState.DOWN, "stopped"
+
+    def _arrived(self, events: list[MarketEvent], recv_ns: int) -> list[MarketEvent]:
+        if not self._stood_ns:
+            return [replace(event, recv_ns=recv_ns) for event in events]
+        ticks = cast(list[Tick], events)
+        return [replace(tick, event_ns=tick.event_ns + self._stood_ns, recv_ns=recv_ns) for tick in ticks]
 
     def _open(self, live_ns: int, *, history_s: int | None = None) -> SimulatedVenue:
         history_s = self._config.history_s if history_s is None else history_s

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from engine.config import SimulatedConfig
 from engine.errors import FeedError
-from engine.events import NS, FeedState, FeedStatus, MarketEvent
+from engine.events import NS, Depth, FeedState, FeedStatus, MarketEvent, Quote, Trade
 from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.simulation.venue import SimulatedVenue
 
@@ -89,6 +89,38 @@ async def test_what_a_suspended_machine_missed_comes_in_slices() -> None:
     for batch in batches[1:]:
         assert batch[-1].recv_ns - batch[0].recv_ns <= NS
     assert all(a[-1].recv_ns <= b[0].recv_ns for a, b in pairwise(batches[1:]))
+
+
+async def test_a_night_that_the_machine_slept_is_no_market_time() -> None:
+    clock = Clock(NS // 4)
+    feed = SimulatedFeed(CONFIG, clock=clock)
+    past = [event for batch in feed.history(NOW_NS) for event in batch]
+    slept: list[int] = []
+
+    def enough(batches: list[list[MarketEvent]]) -> bool:
+        if len(batches) == 20:
+            slept.append(clock.now_ns)
+            clock.now_ns += 8 * 3600 * NS
+        return len(batches) > 60
+
+    batches = await run_until(feed, enough)
+    assert any("stood still for 480 min" in one.detail for one in batches[20] if isinstance(one, FeedStatus))
+    told = [event for batch in batches for event in batch if isinstance(event, Trade | Quote | Depth)]
+    woke_ns = slept[0] + 8 * 3600 * NS
+    assert all(event.recv_ns <= slept[0] or event.recv_ns > woke_ns for event in told)
+    assert all(0 <= event.recv_ns - event.event_ns <= 2 * NS for event in told), "their times are of now"
+    whole = SimulatedVenue(
+        CONFIG.symbols,
+        seed=CONFIG.seed,
+        start_ns=NOW_NS - 10 * NS,
+        live_ns=NOW_NS,
+        depth_levels=CONFIG.depth_levels,
+    ).advance(NOW_NS + 120 * NS)[len(past) :]
+    assert list(map(_untimed, told)) == list(map(_untimed, whole[: len(told)])), "and it goes on"
+
+
+def _untimed(event: MarketEvent) -> list[object]:
+    return [getattr(event, name) for name in event.__struct_fields__ if not name.endswith("_ns")]
 
 
 async def test_stats_count_and_follow_the_state() -> None:
