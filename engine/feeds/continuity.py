@@ -44,12 +44,15 @@ class Dates:
         self.ahead_ns: int | None = None
         """By how much they were dated ahead of our clock at most; None before the first."""
 
+    def believes(self, trade: Trade) -> bool:
+        return self.ahead_ns is None or trade.event_ns - trade.recv_ns <= self.ahead_ns + _RESTART_NS
+
     def of(self, trade: Trade) -> int:
         event_ns, ahead_ns = trade.event_ns, self.ahead_ns
         if trade.backfilled:
             return event_ns
         told_ns = event_ns - trade.recv_ns
-        if ahead_ns is None or told_ns <= ahead_ns + _RESTART_NS:
+        if ahead_ns is None or self.believes(trade):
             self.ahead_ns = told_ns if ahead_ns is None else max(ahead_ns, told_ns)
             return event_ns
         self.ahead_ns = ahead_ns + _RESTART_NS
@@ -219,7 +222,8 @@ class Continuity:
         """One that is not simply the next."""
         symbol, trade_id, held = trade.symbol, trade.trade_id, track.held
         if trade_id <= track.last_id:
-            later = trade.event_ns > track.last_ns + _RESTART_NS
+            # One that is dated wrong is so again when it is told again.
+            later = trade.event_ns > track.last_ns + _RESTART_NS and track.dates.believes(trade)
             if not later and (repeats or not _goes_back(track, trade)):
                 self.duplicates += not repeats and not trade.backfilled
                 return

@@ -2,8 +2,9 @@
 (compiled).
 
 A venue's trade ids are its order where it numbers them; one that is not above the last came before, unless
-it is more than a minute younger: then the venue began to count anew. Ids that only tell trades apart are
-looked for among the newest. Such trades, those without an id and all quotes are in order by the venue's own
+it is more than a minute younger: then the venue began to count anew; or unless it is one too many of those
+that go on from before a jump: then an id was wrong. Ids that only tell trades apart are looked for among the
+newest. Such trades, those without an id and all quotes are in order by the venue's own
 time: a quote that is older than the one before it, and a trade by more than a second (venues that gather the
 prints of several exchanges mix them by less), would set the price back, and is rejected, until five in a row,
 each no older than the one before, say that it is the venue's clock that was set back. Of equal times the
@@ -44,6 +45,12 @@ REMEMBERED = 64
 _RESTART_NS = 60 * NS
 _MIXED_NS = NS
 """Trades that are mixed by no more than this come in the order in which they come."""
+_FAR = 20_000
+"""So many ids are skipped where one is wrong, or after a long outage."""
+_NEAR = 1000
+"""Trades that go on from before that are no further from each other."""
+_BACK = 3
+"""So many of them show that it was no outage."""
 _UNDATED = -(1 << 62)
 """Of ``ahead_ns``, before the first live trade."""
 
@@ -56,6 +63,11 @@ _STATE = np.dtype(
         ("ahead_ns", "<i8"),  # of our clock, at most, what live ones were dated
         ("hole_first", "<i8"),  # ids that were skipped last: a backfill may still bring them
         ("hole_last", "<i8"),
+        (
+            "left_id",
+            "<i8",
+        ),  # the last one before a jump, then those that go on from there; -1: none
+        ("back", "<i8"),  # how many did
         ("price", "<f8"),
         ("outlier", "<f8"),
         ("outliers", "<i4"),
@@ -97,7 +109,15 @@ def _seen(s: Any, tick: Any) -> bool:
         return known
     if tick.flags & BACKFILLED:
         return not s.hole_first <= tick.trade_id <= s.hole_last
-    return bool(tick.event_ns <= s.traded_ns + _RESTART_NS)
+    # One that is dated wrong is so again when it is told again.
+    sound = s.ahead_ns == _UNDATED or tick.event_ns - tick.recv_ns <= s.ahead_ns + _RESTART_NS
+    if sound and tick.event_ns > s.traded_ns + _RESTART_NS:
+        return False
+    if not 0 <= s.left_id < tick.trade_id <= s.left_id + _NEAR:
+        return True
+    s.left_id = tick.trade_id
+    s.back += 1
+    return bool(s.back < _BACK)
 
 
 @part
@@ -152,9 +172,11 @@ def _note_id(s: Any, tick: Any) -> None:
         s.hole_first = trade_id + 1
         return
     if trade_id <= s.last_id:  # counted anew
-        s.hole_first = s.hole_last = -1
+        s.hole_first = s.hole_last = s.left_id = -1
     elif s.last_id >= 0 and trade_id > s.last_id + 1:
         s.hole_first, s.hole_last = s.last_id + 1, trade_id - 1
+        if trade_id - s.last_id > _FAR:
+            s.left_id, s.back = s.last_id, 0
     # What is suddenly dated a minute further ahead of our clock than all before it is dated wrong: it must
     # not make all that comes after it of the past.
     ahead_ns = tick.event_ns - tick.recv_ns
@@ -238,7 +260,7 @@ class Screen:
             self._place(room)
         self._state = self._room[: index + 1]
         row = self._state[index]
-        row["last_id"] = row["hole_first"] = row["hole_last"] = -1
+        row["last_id"] = row["hole_first"] = row["hole_last"] = row["left_id"] = -1
         row["ids"] = -1
         row["ahead_ns"] = _UNDATED
         row["ids_rise"] = ids_rise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,6 +125,19 @@ def test_a_trade_that_is_dated_wrong_does_not_end_all_that_come_after_it() -> No
     assert isinstance(out[0], Gap) and ids(out) == list(range(5121, 5131))
 
 
+def test_a_trade_that_is_dated_wrong_comes_once_like_all_others() -> None:
+    """It comes again with a snapshot, or in each page of REST: its date says of no new count then either."""
+    continuity, now = at_once(), 10**6 * NS
+    told = [trade(one, event_ns=now + one, recv_ns=now + one) for one in range(1, 6)]
+    told[2] = trade(3, event_ns=10**9 * NS, recv_ns=now + 3)
+    assert ids(push(continuity, *told)) == [1, 2, 3, 4, 5]
+    again = [msgspec.structs.replace(one, recv_ns=now + 9 * NS) for one in told]
+    assert push(continuity, *again) == []
+    out: list[MarketEvent] = []
+    continuity.page(again, out)
+    assert out == []
+
+
 def test_a_clock_of_ours_that_is_behind_makes_no_duplicate_a_trade() -> None:
     continuity, behind = at_once(), 600 * NS
     for number in range(1, 5):
@@ -134,7 +148,8 @@ def test_a_clock_of_ours_that_is_behind_makes_no_duplicate_a_trade() -> None:
 
 def test_ids_that_start_over_are_believed() -> None:
     continuity = at_once()
-    out = push(continuity, trade(1000, event_ns=0), trade(1, event_ns=100 * NS), trade(2, event_ns=101 * NS))
+    told = [trade(one, event_ns=at * NS, recv_ns=at * NS) for one, at in ((1000, 0), (1, 100), (2, 101))]
+    out = push(continuity, *told)
     assert ids(out) == [1000, 1, 2] and isinstance(out[1], Gap)
 
 

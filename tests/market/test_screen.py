@@ -219,6 +219,36 @@ def test_a_trade_that_is_dated_wrong_does_not_end_all_that_come_after_it() -> No
     assert codes(screen, *later) == ["DUPLICATE", "DUPLICATE", "", ""]
 
 
+def test_a_trade_that_is_dated_wrong_is_known_again() -> None:
+    screen = one_symbol()
+    ticks = [timed(trade(0, 10, trade_id=one), when) for one, when in ((1, 0), (2, 10**6), (3, 0))]
+    assert codes(screen, *ticks) == [""] * 3
+    again = [timed(trade(9, 10, trade_id=one), when) for one, when in ((1, 0), (2, 10**6), (3, 0))]
+    assert codes(screen, *again) == ["DUPLICATE"] * 3
+
+
+def test_an_id_far_too_high_does_not_end_all_that_come_after_it() -> None:
+    """What goes on from before it is believed, as a feed passes it on; a few that come late are not."""
+    screen = one_symbol()
+    assert codes(screen, *[trade(0, 10, trade_id=one) for one in (4, 10**6, 5, 5, 6)]) == [
+        *["", ""],
+        *["DUPLICATE"] * 3,
+    ]
+    assert codes(screen, *[trade(1, 10, trade_id=one) for one in (7, 8, 8, 10**6 + 1, 10**6)]) == [
+        *["", "", "DUPLICATE"],
+        *["", "DUPLICATE"],
+    ]
+
+
+def test_a_hole_is_no_id_far_too_high() -> None:
+    screen = one_symbol()
+    late = [trade(1, 10, trade_id=one) for one in range(5, 15)]
+    assert codes(screen, *[trade(0, 10, trade_id=one) for one in (4, 20_000)], *late) == [
+        *["", ""],
+        *["DUPLICATE"] * 10,
+    ]
+
+
 def test_quotes_and_trades_have_clocks_of_their_own() -> None:
     screen = one_symbol()
     assert codes(screen, timed(quote(0, 10, 11), 9), timed(trade(1, 10), 4)) == ["", ""]
