@@ -115,7 +115,7 @@ class SocketFeed:
         except RefusedError as error:
             where = f"feeds.{self.venue}"
             raise RefusedError(f"{error}: check {where}.rest_url and {where}.symbols") from None
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, ArithmeticError) as error:
             raise UnreachableError(
                 f"{self.venue} sent no instruments ({clean(error, 80)}): check feeds.{self.venue}.rest_url"
             ) from None

@@ -28,7 +28,7 @@ def believed(news: Iterable[Placed]) -> list[Placed]:
 
 
 def is_sound(told: Terms) -> bool:
-    """Whether a file tells of an instrument what can be."""
+    """Whether a file, or a venue, tells of an instrument what can be."""
     return (
         clean(told.symbol, 80) == told.symbol
         and all(step.is_finite() and step > 0 for step in (told.tick_size, told.lot_size))

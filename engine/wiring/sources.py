@@ -20,6 +20,7 @@ from engine.feeds.base import (
     UnknownSymbolsError,
     UnreachableError,
 )
+from engine.feeds.news import is_sound
 from engine.feeds.registry import open_feed
 from engine.feeds.rest import RefusedError
 from engine.feeds.simulated import SimulatedFeed
@@ -37,7 +38,8 @@ REFUSED_S = 60.0
 ANEW_S = 6 * 3600.0
 """After so long a venue is asked whether it changed any: a desk runs for weeks."""
 ANEW_FAILED_S = 900.0
-"""And after so long again where it does not answer that: grids are known."""
+"""And after so long again where it does not answer that: grids are known. The same where it lists a symbol no
+more: its answer may have been cut short."""
 FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 30.0
 """Before a feed that failed runs again: doubling, and over again when it ran for longer than the most."""
@@ -184,8 +186,8 @@ class _Learning:
     async def ask(self, *, running: bool = False) -> float:
         """Give the desk the grids. Returns the seconds after which to ask again; 0 when it has them.
 
-        Symbols that the venue does not know are left out, and told; raises FeedError where it knows none. A
-        feed that is ``running`` goes on as it is.
+        Symbols that the venue does not know are left out, and told; raises FeedError where it knows none, and
+        none was known before. A feed that is ``running`` goes on as it is.
         """
         feed = self._feed
         try:
@@ -201,27 +203,43 @@ class _Learning:
                 self._tell(error, "the feed goes on without")
                 feed.leave_out(error.natives)
             else:
-                raise
+                return self._unanswered(error)
             specs = list(error.known)
         except RefusedError as error:
-            if self._known:
-                log.getChild(feed.venue).warning("instruments: %s", error)
-                return ANEW_FAILED_S
-            self._tell(error, f"it is asked again every {REFUSED_S:g} s, and grids are assumed meanwhile")
-            return REFUSED_S
+            if not self._known:
+                self._tell(error, f"it is asked again every {REFUSED_S:g} s, and grids are assumed meanwhile")
+                return REFUSED_S
+            return self._unanswered(error)
+        except Exception as error:
+            return self._unanswered(error)
         if running:
             told = {spec.symbol for spec in specs}
-            self._listed = [one for one in self._left_out if f"{feed.venue}:{clean(one, 40)}" in told]
+            self._listed = [one for one in self._left_out if self._named(one) in told]
         self._take(specs)
-        return 0.0
+        gone = any(self._named(one) in self._known for one in self._left_out)
+        return ANEW_FAILED_S if gone else 0.0
+
+    def _named(self, native: str) -> str:
+        return f"{self._feed.venue}:{clean(native, 40)}"
+
+    def _unanswered(self, error: Exception) -> float:
+        """Raises it where nothing is known yet."""
+        if not self._known:
+            raise error
+        own = log.getChild(self._feed.venue)
+        own.warning("instruments: %s", error, exc_info=None if isinstance(error, TickdeskError) else error)
+        return ANEW_FAILED_S
 
     @property
     def _left_out(self) -> Collection[str]:
         return self._feed.left_out if isinstance(self._feed, LeavesOut) else ()
 
-    def _take(self, specs: Sequence[InstrumentSpec]) -> None:
+    def _take(self, told: Sequence[InstrumentSpec]) -> None:
         """Changes go the way of the data: who records them, or decides elsewhere, has them at their place."""
-        known = self._known
+        known, specs = self._known, [spec for spec in told if is_sound(spec)]
+        if len(specs) < len(told):
+            names = clean(", ".join(spec.symbol for spec in told if spec not in specs), 100)
+            log.getChild(self._feed.venue).warning("instruments: what it tells of %s cannot be", names)
         self._desk.adopt([spec for spec in specs if spec.symbol not in known])
         changed = [spec for spec in specs if known.get(spec.symbol, spec) != spec]
         known |= {spec.symbol: spec for spec in specs}

@@ -316,3 +316,59 @@ async def test_a_symbol_that_is_listed_later_joins_without_a_new_start(
     unknown, listed = (alert.text for alert in bench.kinds(Alert))
     assert unknown.endswith("; the feed goes on without")
     assert listed == "it lists C/D now: the feed starts anew with it"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        FeedError("kraken: PermissionDenied; correct feeds.kraken"),
+        UnknownSymbolsError("kraken does not know the symbol A/B", ["A/B"], []),
+        KeyError("a bug"),
+    ],
+)
+async def test_no_answer_to_a_later_question_ends_a_feed_whose_grids_are_known(
+    wrong: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would bring no more data for as long as the desk runs; neither does it when it starts again."""
+    monkeypatch.setattr(sources, "ANEW_S", 0.001)
+    monkeypatch.setattr(sources, "ANEW_FAILED_S", 0.001)
+    bench, feed = Bench(), FakeFeed([None, wrong, wrong, wrong], [None])
+    await run_until(run_feed(bench.desk, feed, bench.desk.on_events), lambda: feed.asked > 4)
+    assert (feed.started, feed.stats.state) == (1, FeedState.UP) and not feed.left_out
+    feed = FakeFeed([None, wrong], [KeyError("a bug"), None])
+    await run_until(run_feed(bench.desk, feed, bench.desk.on_events), lambda: feed.started > 1)
+    assert (feed.started, feed.stats.state) == (2, FeedState.UP) and not feed.left_out
+
+
+async def test_a_symbol_that_a_start_over_left_out_is_soon_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Positions may be open in it, and the answer may only have been cut short."""
+    monkeypatch.setattr(sources, "ANEW_FAILED_S", 0.001)
+    other = msgspec.structs.replace(SPEC, symbol="kraken:C/D")
+    short = UnknownSymbolsError("kraken does not know the symbol A/B", ["A/B"], [other])
+    bench, feed = Bench(), FakeFeed([None, short, None], [KeyError("a bug"), None])
+    await run_until(run_feed(bench.desk, feed, bench.desk.on_events), lambda: feed.started > 2)
+    assert feed.started == 3 and not feed.left_out
+
+
+@pytest.mark.parametrize("field", ["tick_size", "lot_size", "min_notional", "max_quantity"])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-1"])
+async def test_a_grid_that_cannot_be_is_not_taken(
+    field: str, number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "ANEW_S", 0.001)
+    bench, feed = Bench(), FakeFeed([None], [None])
+    wrong = msgspec.structs.replace(SPEC, **{field: Decimal(number)})
+    asked, specs = feed.instruments, iter([wrong, SPEC])
+
+    async def answer() -> list[InstrumentSpec]:
+        await asked()
+        return [next(specs, wrong)]
+
+    monkeypatch.setattr(feed, "instruments", answer)
+    await run_until(run_feed(bench.desk, feed, bench.desk.on_events), lambda: feed.asked > 4)
+    found = bench.desk.instruments.get(A)
+    assert found is not None and found.tick_size == SPEC.tick_size and not found.assumed
+    assert (found.lot_size, found.min_notional, found.max_quantity) == (Decimal("0.5"), 7, 0)
+    assert feed.started == 1 and not bench.kinds(Alert)
