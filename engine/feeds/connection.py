@@ -67,8 +67,8 @@ class SocketFeed:
         check_url(f"feeds.{venue.name}.ws_url", base, ("ws", "wss"))
         check_url(f"feeds.{venue.name}.rest_url", self._rest_url, ("http", "https"))
         self._open = transport(config.transport, f"feeds.{venue.name}.transport")
-        self._url = venue.connect_url(base)
-        self._host = place(self._url)
+        self._ws_url = base
+        self._host = place(venue.connect_url(base))
         self._backoff = Backoff(_FIRST_BACKOFF_S, config.backoff_max_s, rng)
         subscribed = (True, True, config.book_levels > 0, config.candles)
         carried = zip(CHANNELS, subscribed, strict=True)
@@ -192,8 +192,9 @@ class SocketFeed:
     async def _connect(self) -> tuple[Session | None, float]:
         """A new connection, or the least number of seconds to wait before the next attempt."""
         await self._connects.turn()
+        url = self._venue.connect_url(self._ws_url)  # which may name what it brings
         try:
-            opened = await self._open(self._url)
+            opened = await self._open(url)
         except HandshakeError as error:
             self._why = f"{self._host} {error}"
             self._connects.pause(error.retry_after_s)
@@ -202,7 +203,7 @@ class SocketFeed:
             self._why = f"cannot connect to {self._host}: {error}"
             return None, 0.0
         if self._tap is not None:
-            opened = self._tap.connection(opened, self._url)
+            opened = self._tap.connection(opened, url)
         return self._start(opened), 0.0
 
     def _start(self, opened: Transport) -> Session:

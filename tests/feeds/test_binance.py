@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import random
 import re
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,8 +16,11 @@ import pytest
 from engine.config import FeedConfig
 from engine.errors import ConfigError, FeedError
 from engine.events import NS, Candle, FeedStatus, Malformed, MarketEvent, Quote, Trade
-from engine.feeds.base import Request, UnreachableError
+from engine.feeds import connection
+from engine.feeds.base import LeavesOut, Request, UnreachableError
 from engine.feeds.binance import Binance, BinanceDecoder, read_instruments
+from engine.feeds.registry import open_feed
+from engine.feeds.transport import Transport, TransportError
 
 TRADE = (
     '{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":3735683259,'
@@ -297,3 +303,26 @@ def test_the_capture_decodes_without_loss(data_dir: Path) -> None:
     assert [trade.trade_id for trade in trades] == list(
         range(trades[0].trade_id, trades[0].trade_id + len(trades))
     )
+
+
+async def test_the_address_names_what_is_brought_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named once and for all it named no stream of many symbols, nor did the subscription of those left."""
+    asked: list[str] = []
+
+    async def refuse(url: str) -> Transport:
+        asked.append(url)
+        raise TransportError("nobody listens")
+
+    monkeypatch.setattr(connection, "transport", lambda name, place: refuse)
+    natives = tuple(f"A{number}USDT" for number in range(60))
+    config = FeedConfig(symbols=natives, rest_url="http://127.0.0.1:9")
+    feed = open_feed("binance", config, clock=time.time_ns, rng=random.Random(1))
+    assert isinstance(feed, LeavesOut)
+    feed.leave_out(natives[2:])
+    task = asyncio.create_task(feed.run(lambda events: None))
+    async with asyncio.timeout(5):
+        while not asked:
+            await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert "a0usdt@trade" in asked[0] and "a1usdt@bookTicker" in asked[0] and "a2usdt" not in asked[0]
