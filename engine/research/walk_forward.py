@@ -68,7 +68,10 @@ def joined(results: Sequence[Backtest]) -> Backtest:
         plan=msgspec.structs.replace(
             first.plan, since_ns=first.plan.since_ns or first.first_ns, until_ns=last.plan.until_ns
         ),
+        failed=tuple({one.name: one for part in reversed(results) for one in part.failed}.values()),
         data=_data(results),
+        # Those of a file are each part's.
+        rejects=tuple(dict.fromkeys(one for part in results for one in part.rejects)),
         first_ns=first.first_ns,
         last_ns=last.last_ns,
         starting_cash=first.starting_cash,
@@ -99,21 +102,28 @@ def joined(results: Sequence[Backtest]) -> Backtest:
 
 
 def _data(results: Sequence[Backtest]) -> tuple[Source, ...]:
-    """Of each symbol what was judged of it; its digests are the parts'."""
+    """Of each symbol what was judged of it, with what is to be doubted of any part; its digests are the
+    parts'."""
     parts: dict[str, list[Source]] = {}
     for one in results:
         for source in one.data:
             parts.setdefault(source.symbol, []).append(source)
-    return tuple(
-        msgspec.structs.replace(
-            own[0],
-            rows=sum(source.rows for source in own),
-            last_ns=own[-1].last_ns,
-            sha256="" if len(own) > 1 else own[0].sha256,
-            steps=sum(source.steps for source in own),
+    found = []
+    for own in parts.values():
+        leaped = next((source for source in own if source.leap_ns), own[0])
+        found.append(
+            msgspec.structs.replace(
+                own[0],
+                rows=sum(source.rows for source in own),
+                last_ns=own[-1].last_ns,
+                sha256="" if len(own) > 1 else own[0].sha256,
+                steps=sum(source.steps for source in own),
+                early_ns=max(source.early_ns for source in own),
+                leap_ns=leaped.leap_ns,
+                leap_ratio=leaped.leap_ratio,
+            )
         )
-        for own in parts.values()
-    )
+    return tuple(found)
 
 
 def _exposure(results: Sequence[Backtest]) -> float | None:

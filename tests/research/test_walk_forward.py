@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import ConfigError
 from engine.research.guards import gaps
-from engine.research.result import Source, Stop
+from engine.research.result import Failed, Rejects, Source, Stop
 from engine.research.summary import summarise
 from engine.research.sweep_runs import packed, unpacked
 from engine.research.sweep_spec import WalkForward
@@ -61,6 +62,22 @@ def test_joined_parts_add_up() -> None:
     assert joined([one]).equity == one.equity
     with pytest.raises(ValueError, match="nothing"):
         joined([])
+
+
+def test_what_is_to_be_doubted_of_any_part_is_of_the_whole() -> None:
+    fault, later = Failed("trend", 5, "boom"), Failed("trend", 9, "boom again")
+    file, line = Rejects("AAA", "NOT_POSITIVE", 3, "line 4"), Rejects("AAA", "LEAP", 1, "line 90")
+    first = made.backtest([0.01, 0.02], rejects=(file,))
+    split = msgspec.structs.replace(first.data[0], leap_ns=made.START, leap_ratio=0.25)
+    second = made.backtest([0.01, 0.02], failed=(fault,), rejects=(file, line), data=(split,))
+    third = made.backtest([0.01, 0.02], failed=(later,), rejects=(file,))
+    for parts in ([first, second], [first, second, third], [second, first]):
+        whole = joined(parts)
+        assert whole.failed == (fault,) and whole.rejects == (file, line)
+        told = summarise(whole, samples=0).warnings
+        assert any("trend failed" in one for one in told) and any("0.25 times" in one for one in told)
+        assert any("4 rows of the data were not believed" in one for one in told)
+    assert not joined([first, first]).failed and not joined([first, first]).data[0].leap_ns
 
 
 def test_what_is_not_known_of_a_part_is_not_known_of_the_whole() -> None:
