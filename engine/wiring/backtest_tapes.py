@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from engine.config import Config
 from engine.errors import ConfigError
-from engine.events import MarketEvent
+from engine.events import GridChange, MarketEvent
 from engine.feeds.tape import Tape
 from engine.research.plan import Plan
 from engine.research.result import Source
@@ -119,11 +119,18 @@ class _Seen:
         ]
 
 
+def _from(event: MarketEvent, since_ns: int) -> MarketEvent:
+    """A grid that was changed before is still in force then."""
+    if isinstance(event, GridChange) and event.recv_ns < since_ns:
+        return msgspec.structs.replace(event, recv_ns=since_ns)
+    return event
+
+
 def _within(block: Block, since_ns: int, until_ns: int) -> Block:
     if isinstance(block, list):
         if not since_ns and until_ns == FOREVER_NS:
             return block
-        return [event for event in block if since_ns <= event.recv_ns < until_ns]
+        return [one for event in block if since_ns <= (one := _from(event, since_ns)).recv_ns < until_ns]
     times = block["recv_ns"]
     if not len(times) or (times[0] >= since_ns and times.min() >= since_ns and times.max() < until_ns):
         return block
