@@ -126,8 +126,15 @@ class Direct:
                 if not upstream.closed:
                     await upstream.close(code=WSCloseCode.INTERNAL_ERROR)
 
-    async def market(self, sink: Sink, token: Token, watch: Watching, ready: Callable[[], bool]) -> None:
-        """Pass on the market that ``watch`` tells, whenever the client is ``ready``, until cancelled, or
+    async def market(
+        self,
+        sink: Sink,
+        token: Token,
+        watch: Watching,
+        ready: Callable[[], bool],
+        tell: Callable[[bytes], None],
+    ) -> None:
+        """``tell`` the client the market that ``watch`` tells, whenever it is ``ready``, until cancelled, or
         the engine ends it. Raises Refused."""
         with self._one_more(sink, token):
             upstream = await self._connect(target("/v1/stream", "topics=market,status"), {})
@@ -142,7 +149,7 @@ class Direct:
                     # What is not read here the engine conflates.
                     while not ready() and not sink.is_closing():
                         await asyncio.sleep(_LOOK_S)
-                    sink.write(wire.binary(message.data))
+                    tell(wire.binary(message.data))
             except TimeoutError:
                 raise away() from None
             finally:

@@ -131,7 +131,7 @@ class Fanout:
         """It is known which event came last."""
         self._untold: list[bytes] = []
         """Events of this turn of the loop, framed: told together at its end, in one write to each client."""
-        self._full: tuple[tuple[int, int, int], dict[frozenset[str], bytes]] = (0, 0, 0), {}
+        self._full: tuple[StateFrame | None, dict[frozenset[str], bytes]] = None, {}
         self.clients: set[Client] = set()
         self.dropped = self.sent_bytes = 0
         self._known: dict[Client, Conflator] = {}
@@ -187,6 +187,11 @@ class Fanout:
         """For the next of what it is told."""
         return self._is_ready(client, self._clock())
 
+    def tell_market(self, client: Client, framed: bytes) -> None:
+        """Of the symbol that it watches: told as state is, which may be all that it asked for."""
+        if not client.dropped:
+            self._write_state(client, framed, self._clock())
+
     # --- what the engine says ----------------------------------------------------------------------
 
     def on_frame(self, frame: StateFrame, raw: bytes) -> None:
@@ -220,13 +225,12 @@ class Fanout:
             return
         self._untold = []
         framed, last, now_s = b"".join(untold), self.events.last, self._clock()
-        before = last - len(untold)
         for client in self.clients:
             if client.behind_since_s is not None:
                 continue
             if EVENTS not in client.topics:
                 client.seq = last
-            elif client.seq == before and self._is_ready(client, now_s):
+            elif client.seq == last - len(untold) and self._is_ready(client, now_s):
                 self._write(client, framed)
                 client.seq = last
             else:
@@ -353,13 +357,12 @@ class Fanout:
         return self._now[1]
 
     def _full_frame(self, topics: frozenset[str], now_s: float) -> bytes:
-        mirror = self._mirror
-        which = mirror.version, mirror.last_seq, mirror.age_s(now_s)
-        if self._full[0] != which:
-            self._full = which, {}
+        state = self._state(now_s)
+        if self._full[0] is not state:
+            self._full = state, {}
         framed = self._full[1].get(topics)
         if framed is None:
-            framed = self._full[1][topics] = _of_topics(self._state(now_s), topics)
+            framed = self._full[1][topics] = _of_topics(state, topics)
         return framed
 
     def _write_state(self, client: Client, framed: bytes, now_s: float) -> None:

@@ -197,7 +197,8 @@ class Streams:
         while not client.dropped:
             try:
                 ready = partial(self.fanout.is_ready, client)
-                await self._direct.market(client.sink, client.token, watching, ready)
+                tell = partial(self.fanout.tell_market, client)
+                await self._direct.market(client.sink, client.token, watching, ready, tell)
             except Refused as refused:
                 if refused.code == "TOO_MANY":
                     self.fanout.drop(client, WSCloseCode.TRY_AGAIN_LATER, str(refused))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.api.hub import encode
 from engine.api.protocol import EventFrame, Resync, StateFrame, StreamMessage
-from engine.api.topics import ALL
+from engine.api.topics import ALL, MARKET
 from engine.events import Alert
 from engine.gateway import fanout as fanout_module
 from engine.gateway import wire
@@ -244,6 +244,21 @@ def test_on_a_slow_line_the_next_state_goes_when_the_last_has_arrived() -> None:
     bench.frame()
     bench.frame()
     assert len(taken(client)) == before + 5, "it is in step again"
+
+
+def test_a_market_alone_waits_on_a_slow_line_too() -> None:
+    bench = Bench()
+    bench.frame(full=True)
+    client = Client(Sink(), TOKEN, "127.0.0.1", None, bench.now, frozenset({MARKET}))
+    bench.fanout.join(client)
+    bench.fanout.heard(client)
+    bench.now += fanout_module.ASK_S
+    bench.fanout.tell_market(client, wire.binary(b"{}"))
+    assert bench.fanout.is_ready(client), "a line is quick until it is known for slow"
+    bench.now += fanout_module.LATE_S
+    assert not bench.fanout.is_ready(client), "what it was told is under way yet"
+    bench.fanout.heard(client)
+    assert bench.fanout.is_ready(client)
 
 
 def test_what_was_there_for_a_moment_only_is_not_told_to_a_slow_line() -> None:
