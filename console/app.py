@@ -26,7 +26,7 @@ from console.control import ControlApp
 from console.crash_log import CONSOLE
 from console.driver import DeskDriver
 from console.exporting import ExportingApp
-from console.keymap import DEFAULT_KEYS, OPENING_PANES, ORDERS_PANE, SENT_AT_ONCE, KeyMap
+from console.keymap import DEFAULT_KEYS, OPENING_PANES, ORDERS_PANE, KeyMap, sent_at_once
 from console.keymap.key_names import key_name
 from console.keystrokes import KeystrokesApp
 from console.link_protocol import Link, LinkState
@@ -267,8 +267,7 @@ class DeskApp(
             return  # it would be a letter of what is typed
         with suppress(ValueError):  # a range of keys
             name = key_name(picked.key)
-            once = any(self.key_map.shown(id) == picked.key for id in SENT_AT_ONCE)
-            if once and picked.chain < 2:
+            if picked.chain < 2 and sent_at_once(picked.key, picked.label, self.key_map):
                 self.say(f"click twice, or press {picked.key}: {picked.label}", about="click")
             else:
                 self.post_message(events.Key(name, key_to_character(name)))

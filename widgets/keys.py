@@ -17,7 +17,7 @@ class KeysBar(FixedLines):
     """Keys with labels, as many as fit; the last two (how to leave, how to get help) always do."""
 
     class Picked(Message):
-        """``key``, as it is shown, was clicked; ``chain``: for how manieth time in a row."""
+        """``key``, as it is shown, was clicked; ``chain``: how many times in a row, and no other one."""
 
         def __init__(self, key: str, label: str, chain: int) -> None:
             super().__init__()
@@ -26,6 +26,8 @@ class KeysBar(FixedLines):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._keys: tuple[tuple[str, str], ...] = ()
+        self._clicked = ("", ""), 0, 0
+        """The key, by which click of a chain, and how many of those were on it."""
 
     def show(self, keys: Sequence[tuple[str, str]]) -> int:
         """``keys``: (key, label) in order of importance."""
@@ -51,8 +53,16 @@ class KeysBar(FixedLines):
         left = 1
         for key, label in self._shown(self.size.width):
             if left <= event.x < left + width_of([(f"{key} {label}", "key")]):
-                self.post_message(self.Picked(key, label, event.chain))
+                self.post_message(self.Picked(key, label, self._times(event.chain, (key, label))))
             left += width_of(_group(key, label))
+
+    def _times(self, chain: int, key: tuple[str, str]) -> int:
+        """A chain goes by the place alone: what the click before was meant for may have made room for
+        another key, or have lain above it."""
+        before, last, times = self._clicked
+        times = times + 1 if (before, last + 1) == (key, chain) else 1
+        self._clicked = key, chain, times
+        return times
 
 
 def _group(key: str, label: str) -> Line:

@@ -17,7 +17,6 @@ __all__ = [
     "MODEL_KEYS",
     "OPENING_PANES",
     "PANES",
-    "SENT_AT_ONCE",
     "TABLE",
     "Key",
     "KeyMap",
@@ -26,6 +25,7 @@ __all__ = [
     "keys_for",
     "keys_of",
     "model_footer",
+    "sent_at_once",
     "works_in",
 ]
 
@@ -63,8 +63,10 @@ _SENDS = frozenset(_TO_DESK | {"reload", "rollback"} | {f"model_{what}" for what
 """What a console that only reads does not offer: it could not send it."""
 
 
-SENT_AT_ONCE = frozenset({"halt", "entries", "cancel", "cancel_all", "toggle", "reload", "control"})
-"""What goes to the engine without a question: a click that only meant the window may not do it."""
+_AT_ONCE = frozenset(
+    {"halt", "entries", "cancel", "cancel_all", "toggle", "reload", "model_shadow", "model_no_shadow"}
+)
+"""What a footer's key sends to the engine without a question."""
 
 
 DEFAULT_KEYS = KeyMap()
@@ -113,6 +115,13 @@ def footer(
         if key.label and key.shown and works_in(key, pane) and (not tiny or key.id in _TINY)
         if not (reads and key.id in _SENDS)
     ]
+
+
+def sent_at_once(shown: str, label: str, keys: KeyMap = DEFAULT_KEYS) -> bool:
+    """Whether a key of a footer asks nothing: a click that only meant the window may not do it."""
+    tables = (keys.desk, keys.models)
+    at_once = [key for table in tables for key in table if key.id in _AT_ONCE]
+    return any((keys.shown(key.id), key.label) == (shown, label) for key in at_once)
 
 
 def model_footer(keys: KeyMap = DEFAULT_KEYS, *, reads: bool = False) -> list[tuple[str, str]]:

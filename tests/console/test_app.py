@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+from textual import events
 from textual.widgets import Input
 
 from console.app import DeskApp
@@ -155,6 +156,18 @@ async def test_a_key_of_the_footer_can_be_clicked() -> None:
         assert link.sent == [] and "click twice, or press C: cancel all" in toasts(app)[-1]
         await pilot.click(KeysBar, offset=_at(app, "C cancel all"), times=2)
         await until(pilot, lambda: len(link.sent) == 1)
+
+
+async def test_two_clicks_on_what_changes_between_them_send_nothing() -> None:
+    link = FakeLink()
+    async with desk(link, WIDE) as (app, pilot):
+        bar = app.desk.keys
+        bar.show([("L", "limits"), ("q", "leave"), ("?", "help")])
+        await pilot.click(KeysBar, offset=(2, 0))
+        bar.show([("C", "cancel all"), ("q", "leave"), ("?", "help")])
+        bar.post_message(events.Click(bar, 2, 0, 0, 0, 1, False, False, False, chain=2))
+        await until(pilot, lambda: any("click twice, or press C" in said for said in toasts(app)))
+        assert link.sent == []
 
 
 async def test_a_click_on_the_footer_types_no_letter() -> None:

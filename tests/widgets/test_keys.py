@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from console.keymap import PANES, footer, model_footer
+from console.keymap import PANES, footer, model_footer, sent_at_once
 from widgets.banner import MOST_LINES, Banner
 from widgets.cells import width_of
 from widgets.keys import KeysBar
@@ -32,6 +32,17 @@ def test_the_footer_follows_the_risk_state_and_the_size() -> None:
     assert ("E", "entries off") in footer(1)
     assert ("E", "resume…") in footer(1, "halted") and ("E", "resume…") in footer(1, "reducing")
     assert [key for key, _ in footer(3, tiny=True)] == ["H", "E", "x", "X", "q", "?"]
+
+
+def test_what_a_footer_sends_without_a_question() -> None:
+    at_once = {key for pane in range(1, 9) for key in footer(pane) if sent_at_once(*key)}
+    assert {key for key, _ in at_once} == {"H", "E", "c", "C", "space", "r"}
+    assert {key for key in model_footer() if sent_at_once(*key)} == {
+        ("v", "shadow"),
+        ("V", "no shadow"),
+        ("r", "reload"),
+    }
+    assert not any(sent_at_once(*key) for key in footer(1, "reducing") if key[0] == "E"), "it asks"
 
 
 def test_a_console_that_only_reads_offers_nothing_that_it_could_not_send() -> None:
