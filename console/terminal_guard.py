@@ -7,6 +7,8 @@ from contextlib import suppress
 from typing import IO, Self
 
 _SHELL, _ANSWER_S = "/bin/sh", 1.0
+_NAME = "terminal"
+"""Not the console's: what kills all that is called so must leave this."""
 # A line says that all is well; the end of the pipe without one, that nobody is left to say it. Settings are
 # put back only where signals by keys are off: a shell that has taken the terminal again has them on.
 _SCRIPT = """
@@ -36,7 +38,7 @@ class TerminalGuard:
                 [_SHELL, "-c", "stty -g"], stdin=terminal, capture_output=True, timeout=_ANSWER_S, check=True
             ).stdout.decode()
             process = subprocess.Popen(  # noqa: S603 - our own script
-                [_SHELL, "-c", _SCRIPT, "tickdesk", _written(farewell), settings.strip()],
+                [_SHELL, "-c", _SCRIPT, _NAME, _written(farewell), settings.strip()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=terminal,

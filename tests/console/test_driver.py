@@ -171,6 +171,15 @@ def test_a_killed_console_leaves_the_terminal_as_it_was(console: Console) -> Non
 
 
 @pytest.mark.pty
+def test_who_puts_the_terminal_right_is_not_killed_by_the_consoles_name(console: Console) -> None:
+    console.read(20, b"Opportunities")
+    number = console.process.pid
+    children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+    (guard,) = [said for each in children if b"stty" in (said := Path(f"/proc/{each}/cmdline").read_bytes())]
+    assert b"tickdesk" not in guard
+
+
+@pytest.mark.pty
 def test_the_settings_of_a_shell_that_has_the_terminal_again_stay(console: Console) -> None:
     console.read(20, b"Opportunities")
     console.process.send_signal(signal.SIGSTOP)
