@@ -31,6 +31,8 @@ class LayoutsApp(AskingApp, WatchlistsApp):
     def _layout(self, typed: Sequence[str]) -> None:
         kept = self.memory.memory.layouts
         if len(typed) == 1:
+            if typed[0].lower() == "save" and typed[0] not in kept:
+                raise CommandError("a layout needs a name: layout save NAME")
             self.take_up_layout(kept[one_of(typed[0], kept, "layout")])
             return
         name = clean(typed[1], LONGEST_NAME)

@@ -48,6 +48,9 @@ from engine.config import BlendWeights
 from engine.errors import LinkError
 from engine.events import RiskChange
 
+UNSENT = "NOT SENT: "
+"""Before why nobody was asked: for a command. What is only judged was not to be sent."""
+
 
 class LinkState(StrEnum):
     CONNECTING = "connecting"

@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 
 from console.engine_at import EngineAt, at_socket
-from console.link_protocol import NoAnswerError
+from console.link_protocol import UNSENT, NoAnswerError
 from engine import nan_json
 from engine.api.access_protocol import AccessReply
 from engine.api.control_protocol import HEADER, Console
@@ -92,11 +92,11 @@ class Requests:
             raise NoAnswerError(f"the engine did not answer within {timeout_s:.0f} s") from None
         except (aiohttp.ClientError, OSError, msgspec.MsgspecError, UnicodeError) as error:
             if nobody_listens(error):
-                raise LinkError(f"NOT SENT: {self._at.nobody}") from None
+                raise LinkError(f"{UNSENT}{self._at.nobody}") from None
             if isinstance(error, aiohttp.ClientConnectorCertificateError):
-                raise LinkError(f"NOT SENT: {not_believed(error)}") from None
+                raise LinkError(f"{UNSENT}{not_believed(error)}") from None
             if isinstance(error, aiohttp.ClientConnectorError):
-                raise LinkError(f"NOT SENT: {clean(error.os_error, 80)}; try again") from None
+                raise LinkError(f"{UNSENT}{clean(error.os_error, 80)}; try again") from None
             raise NoAnswerError(f"the line was cut before the answer ({clean(error, 60)})") from None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.link_protocol import TradingLink
+from console.link_protocol import UNSENT, TradingLink
 from console.screens.confirm import BACK, ConfirmScreen
 from console.screens.form import FormScreen
 from console.view import DeskView
@@ -95,7 +95,7 @@ class AmendScreen(FormScreen):
                     preview = await self._link.preview_amendment(self._row.id, AmendPatch(**changes))
                     line = verdict_line(preview)
                 except LinkError as error:
-                    line = ((str(error), "warn"),)
+                    line = ((str(error).removeprefix(UNSENT), "warn"),)
                 self._judged = changes, line
                 if changes == self._changes():
                     break

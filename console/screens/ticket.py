@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import msgspec
 
-from console.link_protocol import TradingLink
+from console.link_protocol import UNSENT, TradingLink
 from console.screens.confirm import BACK, ConfirmScreen
 from console.screens.form import FormScreen
 from console.view import DeskView
@@ -138,7 +138,7 @@ class TicketScreen(FormScreen):
                     preview = None
                     if ticket == self._ticket():
                         self._wanted = False
-                        self.show_outcome([((str(error), "warn"),)])
+                        self.show_outcome([((str(error).removeprefix(UNSENT), "warn"),)])
                 if ticket != self._ticket():
                     continue
                 if preview is not None:
@@ -162,7 +162,8 @@ class TicketScreen(FormScreen):
                 detail = _detail(preview)
             except LinkError as error:
                 # The figures are those of before, and no more.
-                lines = [*map(faded, _question(ticket, self._shown)[:-1]), ((str(error), "warn"),)]
+                why = ((str(error).removeprefix(UNSENT), "warn"),)
+                lines = [*map(faded, _question(ticket, self._shown)[:-1]), why]
                 detail = ""
             if self.asked is question:
                 question.tell(lines)

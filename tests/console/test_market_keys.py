@@ -180,6 +180,8 @@ async def test_the_command_line_shows_a_chart_and_a_layout_keeps_its_bars() -> N
         layouts = next(command for command in app.typed_commands() if command.name == "layout")
         with pytest.raises(CommandError, match="needs a name"):
             layouts.run(["save", "\u200b\x07"])
+        with pytest.raises(CommandError, match="needs a name"):
+            layouts.run(["save"])
 
 
 def test_bars_are_of_round_lengths_that_the_desks_own_make_up() -> None:

@@ -129,9 +129,10 @@ async def test_the_question_tells_what_the_order_comes_to_now() -> None:
         assert question.choices.choices[1].detail == "risk denies it as it stands"
         await pilot.pause()
         assert question.choices.region == answers, "a click would meet another answer than it was meant for"
-        link.error = "the engine is gone"
+        link.error = "NOT SENT: the engine is gone"
         screen.follow()
         await until(pilot, lambda: "the engine is gone" in text_of(app))
+        assert "NOT SENT" not in text_of(app), "nothing was to be sent yet"
         assert {style for line in question._lines.lines[:-1] for _, style in line} == {"stale"}
         link.error, link.judged = None, sample_account.preview()
         screen.follow()
