@@ -126,10 +126,12 @@ def _do(
     desk = DeskHere(arguments, where, engine_options, _say, hold_of(taken))
     context = Context(config, where, taken, store, desk, calendar, time.time_ns, time.sleep, _say)
     try:
-        with Interruption():
-            done = run_steps(context)
-        if desk.own:
-            _warn_of_positions(desk)
+        try:
+            with Interruption():
+                done = run_steps(context)
+        finally:  # also where a full disk, or ctrl+c, ends it in the midst of its trades
+            if desk.own:
+                _warn_of_positions(desk)
     finally:
         desk.close()
     found = [
@@ -157,7 +159,7 @@ def _warn_of_positions(desk: DeskHere) -> None:
     from engine.wiring.daily_session import held_of
 
     try:
-        held = held_of(desk.ask("GET", "/v1/snapshot", StateFrame))
+        held = held_of(desk.look("/v1/snapshot", StateFrame))
     except LinkError as error:  # what was done stays done
         return _say(f"which positions stay open is not known: {error}")
     if held:

@@ -14,8 +14,10 @@ from console import engine_process
 from console.cli import daily, daily_desk
 from console.cli.daily_desk import DeskHere
 from engine.api.protocol import Health, Reply
-from engine.errors import EngineBusyError, LinkError, NoEngineError
+from engine.errors import EngineBusyError, LinkError, NoEngineError, StoreError
 from engine.store.daily import StoredRun
+from engine.wiring import daily_run
+from engine.wiring.daily_context import Context
 from tests.console import sample_desk as sample
 
 OURS, THEIRS = 11, 22
@@ -48,6 +50,8 @@ class Engine:
             if self.fail >= 0:
                 return Reply(False, "the disk is full")
             self.state = "reducing"
+        if path == "/v1/snapshot":
+            return sample.full_frame()
         return Reply(True, "done")
 
 
@@ -167,11 +171,34 @@ def test_positions_that_cannot_be_asked_for_do_not_fail_a_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Gone:
-        def ask(self, *args: Any) -> None:
+        def look(self, *args: Any) -> None:
             raise LinkError("the engine hung up")
 
     daily._warn_of_positions(Gone())  # type: ignore[arg-type]
     assert "which positions stay open is not known: the engine hung up" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("end", [StoreError("the disk is full"), KeyboardInterrupt()])
+def test_a_run_that_is_cut_off_tells_of_the_positions_it_leaves(
+    end: BaseException,
+    tmp_path: Path,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def cut_off(context: Context) -> bool:
+        context.desk.ask("GET", "/v1/anything", Reply)
+        raise end
+
+    monkeypatch.setattr(daily_run, "run_steps", cut_off)
+    arguments = argparse.Namespace(
+        config=None, overrides=[], state_dir=str(tmp_path), again="", dry_run=False, json=False
+    )
+    with pytest.raises(type(end)):
+        daily.start(arguments, "daily", ())
+    held = sum(row.quantity not in ("", "0") for row in sample.full_frame().positions)
+    assert held and f"{held} positions stay open, and no engine watches" in capsys.readouterr().err
+    assert engine.asked[-1] == "POST /v1/stop"
 
 
 @pytest.mark.parametrize(
