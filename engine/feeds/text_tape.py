@@ -17,6 +17,7 @@ from engine.feeds.base import BOOK_LEVELS, InstrumentSpec
 from engine.feeds.capture import Capture, Row, Tally, Ticks, excerpt, read_row
 from engine.feeds.contract import Contract
 from engine.feeds.lines import LineChunks
+from engine.feeds.news import is_sound
 from engine.feeds.normalised import NormalisedDecoder, symbol_of
 from engine.feeds.registry import VENUES, tells_instruments
 from engine.text import clean
@@ -76,8 +77,9 @@ class TextTape:
         for row in rows:
             if row.raw and tells_instruments(self.venue, row):
                 # a reply that cannot be read only costs the grid, which is then assumed
-                with suppress(msgspec.MsgspecError, ValueError):
-                    specs |= {spec.symbol: spec for spec in entry.read_instruments(row.raw)}
+                with suppress(msgspec.MsgspecError, ValueError, ArithmeticError):
+                    told = entry.read_instruments(row.raw)
+                    specs |= {spec.symbol: spec for spec in told if is_sound(spec)}
                     if entry.read_contracts is not None:
                         self.contracts |= entry.read_contracts(row.raw)
         self.specs = list(specs.values())

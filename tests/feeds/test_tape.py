@@ -85,6 +85,18 @@ def test_instrument_replies_in_the_capture_give_the_grid(tmp_path: Path) -> None
     assert [spec.symbol for spec in Tape([path]).specs] == ["binance:BTCUSDT"]
 
 
+@pytest.mark.parametrize("field", ["tickSize", "stepSize", "maxQty", "minNotional"])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-1"])
+def test_a_grid_that_cannot_be_is_not_taken(field: str, number: str, tmp_path: Path) -> None:
+    numbers = {"tickSize": "0.01", "stepSize": "0.001", "maxQty": "9", "minNotional": "5", field: number}
+    kinds = {"PRICE_FILTER": ["tickSize"], "LOT_SIZE": ["stepSize", "maxQty"], "NOTIONAL": ["minNotional"]}
+    filters = [{"filterType": kind, **{one: numbers[one] for one in own}} for kind, own in kinds.items()]
+    entry = {"symbol": "BTCUSDT", "quoteAsset": "USDT", "filters": filters}
+    info, url = json.dumps({"symbols": [entry]}), "https://api.binance.com/api/v3/exchangeInfo"
+    path = write(tmp_path / "a.jsonl", row(1, info, "http", url=url), row(2, binance_trade(1)))
+    assert Tape([path]).specs == []
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
