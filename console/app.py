@@ -263,12 +263,16 @@ class DeskApp(
 
     def on_keys_bar_picked(self, picked: KeysBar.Picked) -> None:
         """A key in a footer was clicked: as if it were pressed. What is sent at once takes two clicks."""
-        if isinstance(self.focused, Input):
-            return  # it would be a letter of what is typed
+        key = picked.key
+        if isinstance(self.focused, Input):  # it would be a letter of what is typed
+            if key != self.key_map.shown("halt"):
+                self.say(f"esc first, then {key}: here one types", about="click")
+                return
+            key = self.key_map.shown("halt_anywhere")
         with suppress(ValueError):  # a range of keys
-            name = key_name(picked.key)
+            name = key_name(key)
             if picked.chain < 2 and sent_at_once(picked.key, picked.label, self.key_map):
-                self.say(f"click twice, or press {picked.key}: {picked.label}", about="click")
+                self.say(f"click twice, or press {key}: {picked.label}", about="click")
             else:
                 self.post_message(events.Key(name, key_to_character(name)))
 

@@ -13,7 +13,7 @@ from console.keymap.key_map import Given, KeyMap
 from console.screens.help import HelpScreen, help_lines
 from console.screens.limits import LimitsScreen
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import COMPACT, WIDE, desk, press, text_of, toasts, typing, until
+from tests.console.pilot import COMPACT, WIDE, desk, press, text_of, toasts, until
 from themes import THEMES
 from widgets.coach import Coach
 from widgets.keys import KeysBar
@@ -170,10 +170,15 @@ async def test_two_clicks_on_what_changes_between_them_send_nothing() -> None:
         assert link.sent == []
 
 
-async def test_a_click_on_the_footer_types_no_letter() -> None:
+async def test_a_click_on_the_footer_types_no_letter_but_halts() -> None:
     link = FakeLink()
     async with desk(link, WIDE) as (app, pilot):
-        await press(pilot, "colon")
+        await press(pilot, "slash", "b")
+        await pilot.click(KeysBar, offset=_at(app, "C cancel all"), times=2)
+        await until(pilot, lambda: any("esc first, then C" in said for said in toasts(app)))
+        await pilot.click(KeysBar, offset=_at(app, "H HALT"))
+        await until(pilot, lambda: any("click twice, or press ctrl+g: HALT" in said for said in toasts(app)))
+        assert link.sent == []
         await pilot.click(KeysBar, offset=_at(app, "H HALT"), times=2)
-        await pilot.pause()
-        assert typing(app) and app.desk.line_place.line.input.value == "" and link.sent == []
+        await until(pilot, lambda: [kind for kind, *_ in link.sent] == ["risk"])
+        assert isinstance(app.focused, Input) and app.focused.value == "b"
