@@ -45,6 +45,12 @@ def lines(found: LookAhead) -> list[str]:
     text = [f"{what}, {when}", f"{found.runs} runs, the future changed from {len(found.cuts)} moments on"]
     for one in found.findings:
         text += ["", *_finding(one)]
+    if found.adjusted:
+        text += [
+            "",
+            f"not tried: {', '.join(found.adjusted)} adjusted backwards for splits and dividends, so how "
+            "high a price is (not how it moves) tells of later ones; --raw-prices is without",
+        ]
     names = ", ".join(found.strategies)
     verdict = (
         f"{names} passed: what comes later changes nothing of what was said before"

@@ -64,6 +64,8 @@ class LookAhead(msgspec.Struct, frozen=True):
     cuts: tuple[int, ...]
     runs: int
     findings: tuple[Finding, ...]
+    adjusted: tuple[str, ...] = ()
+    """Symbols whose splits and dividends are taken out backwards: no other future changes those."""
 
     @property
     def passed(self) -> bool:

@@ -72,6 +72,7 @@ def lookahead(
         tuple(moments),
         runs,
         tuple(found),
+        tuple(one.symbol for one in prepared.sources if one.adjusted),
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -163,6 +164,17 @@ def test_an_honest_strategy_passes(prepared: Prepared, tmp_path: Path) -> None:
     found = looked_at(HONEST, prepared, tmp_path)
     assert found.passed
     assert found.signals >= BARS - 2
+    assert lines(found)[-1].startswith("mine passed: ")
+    assert not found.adjusted and "adjusted" not in " ".join(lines(found))
+
+
+def test_what_adjusted_prices_know_of_later_splits_is_said_not_to_be_tried(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    sources = tuple(msgspec.structs.replace(one, adjusted=True) for one in prepared.sources)
+    found = looked_at(HONEST, msgspec.structs.replace(prepared, sources=sources), tmp_path)
+    assert found.passed and found.adjusted == tuple(one.symbol for one in sources)
+    assert f"not tried: {sources[0].symbol} adjusted backwards" in " ".join(lines(found))
     assert lines(found)[-1].startswith("mine passed: ")
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from engine.execution.paper import NOT_MODELLED
 from engine.research.result import Backtest
 
-
 _CONTEXT = (
-    "what a live desk hears beside the market (open interest, options, moods, quant servers): no tape and no bar "
-    "has it, so blends that it counts in are others"
+    "what a live desk hears beside the market (open interest, options, moods, quant servers): no tape and no "
+    "bar has it, so blends that it counts in are others"
 )
 
 
@@ -36,6 +35,7 @@ def _of_bars(backtest: Backtest) -> tuple[str, ...]:
         f"the spread: bars tell none; it is {spread}",
         f"the book: {plan.participation_pct:g} % of a bar's volume can be traded, a quarter of it at each of "
         "its four prices; one that tells no volume trades any size",
+        "a bar's own vwap, but to models: indicators and strategies are shown that of its four prices",
         "intervals without a trade: the next bar follows the last, where a live desk repeats the last close "
         "(--set features.max_fill_bars=60 does so here)",
         "how long an order is on its way: it arrives at once, where [paper] does not say otherwise",
@@ -44,5 +44,13 @@ def _of_bars(backtest: Backtest) -> tuple[str, ...]:
             ()
             if all(one.adjusted for one in backtest.data)
             else ("splits and dividends, but where the data says that it is adjusted for them",)
+        ),
+        *(
+            (
+                "how high prices stood then: splits and dividends are taken out backwards, so the height of "
+                "a price, not its moves, tells of later ones (--raw-prices)",
+            )
+            if any(one.adjusted for one in backtest.data)
+            else ()
         ),
     )

@@ -8,6 +8,7 @@ import pytest
 
 from engine.research.report.html import as_html
 from engine.research.report.json import as_json
+from engine.research.report.not_modelled import not_modelled
 from engine.research.report.text import SCREEN, WIDTH, as_screen, as_text
 from engine.research.result import Backtest, Rejects, Source
 from engine.research.summary import Summary, summarise
@@ -167,3 +168,10 @@ def test_on_a_screen_stand_the_warnings_the_headline_and_the_first_trades(
     few = as_screen(one, summary, "all of it is elsewhere")
     assert len(few.splitlines()) < SCREEN and few.splitlines()[:20] == lines[:20]
     assert as_text(one, summary).startswith(few[: few.index("Trades")].rstrip())
+
+
+def test_adjusted_prices_are_said_to_know_of_later_splits() -> None:
+    raw = backtest()
+    adjusted = msgspec.structs.replace(raw, data=(msgspec.structs.replace(raw.data[0], adjusted=True),))
+    assert any("how high prices stood then" in line for line in not_modelled(adjusted))
+    assert not any("how high prices stood then" in line for line in not_modelled(raw))
