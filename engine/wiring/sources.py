@@ -39,7 +39,7 @@ ANEW_S = 6 * 3600.0
 """After so long a venue is asked whether it changed any: a desk runs for weeks."""
 ANEW_FAILED_S = 900.0
 """And after so long again where it does not answer that: grids are known. The same where it lists a symbol no
-more: its answer may have been cut short."""
+more, or tells a grid that cannot be: its answer may have been cut short, or damaged."""
 FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 30.0
 """Before a feed that failed runs again: doubling, and over again when it ran for longer than the most."""
@@ -215,9 +215,13 @@ class _Learning:
         if running:
             told = {spec.symbol for spec in specs}
             self._listed = [one for one in self._left_out if self._named(one) in told]
-        self._take(specs)
+        sound = [spec for spec in specs if is_sound(spec)]
+        if len(sound) < len(specs):
+            names = clean(", ".join(spec.symbol for spec in specs if not is_sound(spec)), 100)
+            log.getChild(feed.venue).warning("instruments: what it tells of %s cannot be", names)
+        self._take(sound)
         gone = any(self._named(one) in self._known for one in self._left_out)
-        return ANEW_FAILED_S if gone else 0.0
+        return ANEW_FAILED_S if gone or len(sound) < len(specs) else 0.0
 
     def _named(self, native: str) -> str:
         return f"{self._feed.venue}:{clean(native, 40)}"
@@ -234,12 +238,9 @@ class _Learning:
     def _left_out(self) -> Collection[str]:
         return self._feed.left_out if isinstance(self._feed, LeavesOut) else ()
 
-    def _take(self, told: Sequence[InstrumentSpec]) -> None:
+    def _take(self, specs: Sequence[InstrumentSpec]) -> None:
         """Changes go the way of the data: who records them, or decides elsewhere, has them at their place."""
-        known, specs = self._known, [spec for spec in told if is_sound(spec)]
-        if len(specs) < len(told):
-            names = clean(", ".join(spec.symbol for spec in told if spec not in specs), 100)
-            log.getChild(self._feed.venue).warning("instruments: what it tells of %s cannot be", names)
+        known = self._known
         self._desk.adopt([spec for spec in specs if spec.symbol not in known])
         changed = [spec for spec in specs if known.get(spec.symbol, spec) != spec]
         known |= {spec.symbol: spec for spec in specs}

@@ -357,14 +357,17 @@ async def test_a_symbol_that_a_start_over_left_out_is_soon_asked_for_again(
 async def test_a_grid_that_cannot_be_is_not_taken(
     field: str, number: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "ANEW_S", 0.001)
+    """It is soon asked for again, also where none is known yet."""
+    monkeypatch.setattr(sources, "ANEW_FAILED_S", 0.001)
     bench, feed = Bench(), FakeFeed([None], [None])
     wrong = msgspec.structs.replace(SPEC, **{field: Decimal(number)})
-    asked, specs = feed.instruments, iter([wrong, SPEC])
+    asked, specs = feed.instruments, iter([wrong, SPEC, wrong])
 
     async def answer() -> list[InstrumentSpec]:
         await asked()
-        return [next(specs, wrong)]
+        if feed.asked == 2:
+            monkeypatch.setattr(sources, "ANEW_S", 0.001)
+        return [next(specs, SPEC)]
 
     monkeypatch.setattr(feed, "instruments", answer)
     await run_until(run_feed(bench.desk, feed, bench.desk.on_events), lambda: feed.asked > 4)
