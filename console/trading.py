@@ -90,10 +90,13 @@ class TradingApp(CommandingApp):
     def action_flatten(self) -> None:
         if self.refused():
             return
-        question = f"Entries off, cancel entries, close {_counted(len(self.view.positions), 'position')}."
-        screen = ConfirmScreen(
-            "Flatten", [question], "Flatten everything", "at the market, cannot be undone", BACK
-        )
+        view = self.view
+
+        def question() -> str:
+            return f"Entries off, cancel entries, close {_counted(len(view.positions), 'position')}."
+
+        detail = "at the market, cannot be undone"
+        screen = ConfirmScreen("Flatten", [question()], "Flatten everything", detail, BACK, now=question)
         self._confirm(screen, "FLATTEN", self.flatten)
 
     def action_kill(self) -> None:
@@ -255,15 +258,14 @@ class TradingApp(CommandingApp):
 
 def kill_screen(view: DeskView) -> ConfirmScreen:
     """The kill switch asks, since it cannot be undone."""
-    held = _counted(len(view.positions), "position")
-    at_work = _counted(sum(row.state not in FINAL for row in view.orders.values()), "order")
-    return ConfirmScreen(
-        "Kill",
-        [f"HALT the desk, cancel {at_work}, close {held} at the market, verify."],
-        "Kill: halt, cancel all, flatten",
-        "cannot be undone",
-        BACK,
-    )
+
+    def question() -> str:
+        held = _counted(len(view.positions), "position")
+        at_work = _counted(sum(row.state not in FINAL for row in view.orders.values()), "order")
+        return f"HALT the desk, cancel {at_work}, close {held} at the market, verify."
+
+    label, detail = "Kill: halt, cancel all, flatten", "cannot be undone"
+    return ConfirmScreen("Kill", [question()], label, detail, BACK, now=question)
 
 
 def order_words(row: OrderRow) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -12,6 +12,7 @@ from engine.text import clean
 from widgets.choices import Choice, Choices
 from widgets.lines import Line, Lines
 
+REFRESH_S = 0.5
 CANCEL = Choice("cancel", "Cancel", "nothing changes")
 BACK = Choice("cancel", "Back", "nothing is sent")
 """Where orders are about to be sent or amended: Cancel would read as canceling them."""
@@ -60,7 +61,7 @@ class AskScreen(Modal[str]):
 
 
 class ConfirmScreen(AskScreen):
-    """``question`` with the ``safe`` and one other answer, ``"yes"``."""
+    """``question`` with the ``safe`` and one other answer, ``"yes"``; ``now`` tells it as it is by then."""
 
     def __init__(
         self,
@@ -69,12 +70,23 @@ class ConfirmScreen(AskScreen):
         label: str,
         detail: str = "",
         safe: Choice = CANCEL,
+        *,
+        now: Callable[[], str] | None = None,
     ) -> None:
+        self._now = now
         super().__init__(
             title,
             [((line, "text"),) if isinstance(line, str) else line for line in question],
             (safe, Choice("yes", label, detail, "warn")),
         )
+
+    def on_mount(self) -> None:
+        if self._now is not None:
+            self.set_interval(REFRESH_S, self._follow)
+
+    def _follow(self) -> None:
+        if self._now is not None:
+            self.tell([((self._now(), "text"),)])
 
 
 class ResumeScreen(AskScreen):

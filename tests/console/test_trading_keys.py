@@ -149,6 +149,21 @@ async def test_the_question_of_an_amendment_is_judged_and_follows_its_order() ->
     assert link.sent == []
 
 
+@pytest.mark.parametrize("key", ["X", ":kill"])
+async def test_the_question_of_what_closes_all_counts_what_is_there_by_now(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.screens.confirm.REFRESH_S", 0.01)
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, *(("X",) if key == "X" else ("colon", *"kill", "enter")))
+        assert isinstance(app.screen, ConfirmScreen) and "close 3 positions" in text_of(app)
+        closed = [msgspec.structs.replace(row, quantity="0") for row in app.view.positions.values()][:2]
+        link.on_message(StateFrame(full=False, status=sample.status(1), positions=tuple(closed)))
+        await until(pilot, lambda: "close 1 position" in text_of(app))
+    assert link.sent == []
+
+
 @pytest.mark.parametrize(
     ("levels", "first"),
     [({"stop_price": "3300"}, "stop_price"), ({"stop_price": "3300", "trail": "1%"}, "trail")],
