@@ -16,9 +16,9 @@ ABOUT = (
     "binary, at most 4096 bytes. The server pings a client of which it hears nothing: on the Unix socket "
     "every 10 s, and hangs up when no pong comes within 5 s; over TCP after 5 s, and closes with 1013 when "
     "none comes within api.slow_s (a console is pinged every 15 s, and has half of that). Over TCP a "
-    "ping also follows state, once a second: a line on which that is not answered within a second is sent "
-    "nothing more until it is, for up to 30 s, and then what is another by that time. WebSocket libraries "
-    "answer by themselves."
+    "ping also follows state and market, once a second: a line on which that is not answered within a "
+    "second is sent nothing more until it is, for up to 30 s, and then what is another by that time. "
+    "WebSocket libraries answer by themselves."
 )
 STREAMS = web.AppKey("streams", Streams)
 SINCE = Number("since", "Resume after this event; left out: only new ones", 0, 0, 10**18)
