@@ -57,6 +57,10 @@ class Delivery:
 
     def open(self, sink: Sink, tasks: asyncio.TaskGroup) -> None:
         self._sink, self._tasks = sink, tasks
+        if self._fetches:  # those that ended with the tasks before
+            self._order.wanted[:0] = self._fetches
+            self._fetches.clear()
+            self._ask()
 
     def first(self, events: Sequence[MarketEvent], book_quotes: bool, *, live: bool = True) -> None:
         """Events of the connection that counts; ``live``: its socket brought them."""

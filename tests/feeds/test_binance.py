@@ -15,12 +15,13 @@ import pytest
 
 from engine.config import FeedConfig
 from engine.errors import ConfigError, FeedError
-from engine.events import NS, Candle, FeedStatus, Malformed, MarketEvent, Quote, Trade
+from engine.events import NS, Candle, FeedStatus, Gap, Malformed, MarketEvent, Quote, Trade
 from engine.feeds import connection
 from engine.feeds.base import LeavesOut, Request, UnreachableError
 from engine.feeds.binance import Binance, BinanceDecoder, read_instruments
 from engine.feeds.registry import open_feed
 from engine.feeds.transport import Transport, TransportError
+from tests.feeds.small_venue import Line, SmallVenue
 
 TRADE = (
     '{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":3735683259,'
@@ -326,3 +327,44 @@ async def test_the_address_names_what_is_brought_now(monkeypatch: pytest.MonkeyP
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert "a0usdt@trade" in asked[0] and "a1usdt@bookTicker" in asked[0] and "a2usdt" not in asked[0]
+
+
+async def test_what_was_being_fetched_when_a_feed_was_ended_is_fetched_when_it_runs_again() -> None:
+    """Else all that came after it waited for 15 s, and then it was told as missing."""
+
+    def told(trade_id: int) -> str:
+        return TRADE.replace("3735683259", str(trade_id))
+
+    async def talk(line: Line) -> None:
+        await line.tell(*([told(1), told(2), told(5)] if line.number == 1 else [told(6)]))
+
+    def answer(path: str, query: dict[str, str]) -> str:
+        assert (path, query["symbol"]) == ("/api/v3/trades", "BTCUSDT")
+        row = {"price": "1", "qty": "2", "quoteQty": "2", "time": 1, "isBuyerMaker": True}
+        return json.dumps([row | {"id": one} for one in range(3, 6)])
+
+    seen: list[MarketEvent] = []
+    async with SmallVenue(talk, answer, path="/stream") as server:
+        base = server.ws_url.removesuffix("/stream")
+        config = FeedConfig(symbols=("BTCUSDT",), ws_url=base, rest_url=server.rest_url, book_levels=0)
+        feed = open_feed("binance", config, clock=time.time_ns, rng=random.Random(1))
+        task = asyncio.create_task(feed.run(seen.extend))
+        async with asyncio.timeout(5):
+            while not server.requests:
+                await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        ids = [one.trade_id for one in seen if isinstance(one, Trade)]
+        assert ids == [1, 2]
+        task = asyncio.create_task(feed.run(seen.extend))
+        async with asyncio.timeout(5):
+            while not any(isinstance(one, Trade) and one.trade_id == 6 for one in seen):
+                await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    trades = [one for one in seen if isinstance(one, Trade)]
+    assert [(one.trade_id, one.backfilled) for one in trades[2:]] == [
+        *[(3, True), (4, True)],
+        *[(5, False), (6, False)],
+    ]
+    assert not any(isinstance(one, Gap) for one in seen)
