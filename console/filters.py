@@ -149,6 +149,7 @@ def _likeness(character: str) -> str:
     if 0x2800 <= ord(character) <= 0x28FF:
         return " ..::++##"[(ord(character) - 0x2800).bit_count()]
     width = cell_len(character)
-    # A letter without its accents. No look-alikes: ½ would be 1, and 10² 102.
-    plain = " " if character.isspace() else unicodedata.normalize("NFD", character)[0]
+    # A letter without its accents. No look-alikes: ½ would be 1, 10² 102, and ≠ without its stroke =.
+    plain = unicodedata.normalize("NFD", character)[0] if character.isalpha() else "?"
+    plain = " " if character.isspace() else plain
     return plain if width == 1 and plain.isascii() and plain.isprintable() else "?" * width

@@ -98,6 +98,7 @@ def test_every_glyph_keeps_its_cells() -> None:
     assert in_ascii("╭─ 2 ─╮") == "+- 2 -+"
     assert in_ascii("é漢̈⠿⠁") == "e??+."
     assert in_ascii("❚❚ 4× ▔▔▔ ••• ±2σ") == "|| 4x --- *** ~2s"
+    assert in_ascii("a ≠ b ≯ c") == "a ? b ? c"
     assert in_ascii("½ 10² ①\u00a0Å") == "? 10? ? A", "no other number than it is"
     assert in_ascii("[…5326] 12… against…") == r"[\5326] 12\ against.", "a cut number is no other number"
     segment = Segment("▁▂▃▄▅▆▇█", Style(bold=True))
