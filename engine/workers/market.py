@@ -22,9 +22,10 @@ from engine.errors import BusError, FencedError
 from engine.events import MarketEvent
 from engine.feeds.tape import Tape
 from engine.workers.behind import Behind
+from engine.workers.cut import Cut
 from engine.workers.frame import Frame, acquired
 from engine.workers.listings import list_forgotten
-from engine.workers.rounds import Cut, Rounds
+from engine.workers.rounds import Rounds
 from engine.workers.tape_source import TapeSource
 from engine.workers.together import together
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from engine.bus.messages import Listed, News, Placed, Round, ShardTicks
+from engine.bus.messages import Listed, News, Placed, Round
 from engine.config import Config
 from engine.events import (
     NS,
@@ -35,6 +34,7 @@ from engine.ticks import BACKFILLED, QUOTE, TICK, TRADE, pack_tick
 from engine.wiring.candle_prints import CandleBelief, polled, print_of
 from engine.wiring.deal import Dealer
 from engine.wiring.intake import Ticks
+from engine.workers.cut import Cut
 from engine.workers.listings import grid_of, listed_as
 from engine.workers.rounds_tape import RoundsTape
 from engine.workers.shard_map import ShardMap
@@ -46,14 +46,6 @@ MOST_NEWS = 1 << 16
 _ROW = TICK.itemsize
 _FIRST_ROOM = 4096
 LOST = "the bus did not take them in time"
-
-
-class Cut(NamedTuple):
-    """A round and its ticks by shard, to be written together."""
-
-    number: int
-    round: Round
-    shards: dict[int, ShardTicks]
 
 
 class Rounds:

@@ -23,7 +23,8 @@ from engine.wiring.replay import replay, run_desk
 from engine.workers.heard import HeardSignals
 from engine.workers.intake import BusIntake
 from engine.workers.player import Player
-from engine.workers.rounds import Cut, Rounds
+from engine.workers.cut import Cut
+from engine.workers.rounds import Rounds
 from engine.workers.shard import Shard
 from tests.bench.many_symbols import ticks_of
 from tests.bench.registry import Figure, bench

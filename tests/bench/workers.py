@@ -19,7 +19,8 @@ from engine.bus.keys import Keys
 from engine.bus.messages import encode, heard_of, shard_ticks_of
 from engine.bus.publisher import Publisher
 from engine.config import load
-from engine.workers.rounds import Cut, Rounds
+from engine.workers.cut import Cut
+from engine.workers.rounds import Rounds
 from engine.workers.shard import Shard
 from tests.bench.registry import Figure, Skipped, at_least, at_most, bench
 from tests.bench.synthetic_tape import SYMBOLS, blocks

@@ -12,7 +12,8 @@ from engine.feature_table import FeatureTable
 from engine.instruments import Instruments
 from engine.strategies.registry import StrategySet
 from engine.wiring.desk import Desk
-from engine.workers.rounds import Cut, Rounds
+from engine.workers.cut import Cut
+from engine.workers.rounds import Rounds
 from engine.workers.shard import Shard
 
 Step = Callable[[Any], None]

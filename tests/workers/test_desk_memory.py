@@ -15,12 +15,13 @@ from engine.events import Quote, Trade
 from engine.feeds.tape import Tape
 from engine.instruments import Instruments
 from engine.wiring.desk import Desk
+from engine.workers.cut import Cut
 from engine.workers.desk_memory import DeskMemory, remember
 from engine.workers.heard import HeardSignals
 from engine.workers.intake import BusIntake
 from engine.workers.patience import Patience
 from engine.workers.player import Player
-from engine.workers.rounds import Cut, Rounds
+from engine.workers.rounds import Rounds
 from tests.bench.synthetic_tape import tape
 
 _KEYS = Keys("t")

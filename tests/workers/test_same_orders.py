@@ -19,11 +19,12 @@ from engine.feeds.tape_ticks import TapeTicks
 from engine.strategies.registry import StrategySet
 from engine.wiring.desk import Desk
 from engine.wiring.replay import ReplayReport, replay, run_desk
+from engine.workers.cut import Cut
 from engine.workers.heard import HeardSignals
 from engine.workers.intake import BusIntake
 from engine.workers.owned_shard import heard_from
 from engine.workers.player import Player
-from engine.workers.rounds import Cut, Rounds
+from engine.workers.rounds import Rounds
 from engine.workers.shard import Shard
 from tests.bench.synthetic_tape import tape
 
