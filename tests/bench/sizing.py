@@ -20,10 +20,10 @@ from engine.feeds.columnar import Ticks
 from engine.strategies.registry import StrategySet
 from engine.wiring.desk import Desk
 from engine.wiring.replay import replay, run_desk
+from engine.workers.cut import Cut
 from engine.workers.heard import HeardSignals
 from engine.workers.intake import BusIntake
 from engine.workers.player import Player
-from engine.workers.cut import Cut
 from engine.workers.rounds import Rounds
 from engine.workers.shard import Shard
 from tests.bench.many_symbols import ticks_of

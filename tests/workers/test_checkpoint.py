@@ -20,7 +20,7 @@ from engine.events import MarketEvent
 from engine.feeds.simulation.venue import SimulatedVenue
 from engine.strategies.plain_values import NotPlainError, read, tell
 from engine.workers.checkpoint import Checkpoint, restore
-from engine.workers.rounds import Cut
+from engine.workers.cut import Cut
 from engine.workers.shard import Shard
 from tests.wiring.conftest import START_NS
 from tests.workers.one_process import Shards, config, rows_of
