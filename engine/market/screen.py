@@ -63,10 +63,7 @@ _STATE = np.dtype(
         ("ahead_ns", "<i8"),  # of our clock, at most, what live ones were dated
         ("hole_first", "<i8"),  # ids that were skipped last: a backfill may still bring them
         ("hole_last", "<i8"),
-        (
-            "left_id",
-            "<i8",
-        ),  # the last one before a jump, then those that go on from there; -1: none
+        ("left_id", "<i8"),  # the last one before a jump, then those that go on; -1: there was none
         ("back", "<i8"),  # how many did
         ("price", "<f8"),
         ("outlier", "<f8"),
