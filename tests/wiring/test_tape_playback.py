@@ -172,14 +172,16 @@ async def test_the_engine_steps_seeks_and_begins_anew_to_the_same_digest(path: P
     state_dir = tmp_path / "state"
     desk = Desk(state_dir, path, Begin(math.inf))
 
-    async def back() -> None:
+    async def ended() -> None:
         await desk.until_state("ended")
+
+    async def back() -> None:
         told = desk.ask(to_share=0.5)
         assert "the desk begins anew from the tape's start" in told
         with pytest.raises(TapeError, match="begins anew"):
             desk.ask(state="paused")
 
-    plain = await desk.run(back)
+    plain = await desk.run(ended, back)
     assert desk.engine.desk.trading.fills > 0
     begin = desk.engine.anew
     assert begin is not None and begin.rewinds == 1 and begin.last_ns > begin.goal_ns > 0
