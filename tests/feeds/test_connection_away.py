@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from itertools import pairwise
 
 import pytest
@@ -84,10 +83,10 @@ async def test_pongs_keep_a_quiet_socket_where_there_are_no_heartbeats(venues: V
         listening(server, "binance", "BTCUSDT", silence_s=0.15) as feed,
     ):
         await feed.until(lambda: FeedState.STALE in feed.states)
-        stale_s = time.monotonic()
-        assert server.connections == 1
         await feed.until(lambda: server.connections == 2)
-        assert time.monotonic() - stale_s > 0.15 * 4
+        first_s, second_s = server.handshakes
+        # As the server saw it: where this process stands still, it sees the line go stale late.
+        assert second_s - first_s > 0.15 * 5
 
 
 @pytest.mark.parametrize("steady_s", [0.0, 30.0])
@@ -134,10 +133,10 @@ async def test_heartbeats_keep_a_quiet_socket_but_not_for_ever(venues: Venues) -
         listening(server, "coinbase", *COINBASE, silence_s=0.15) as feed,
     ):
         await feed.until(lambda: FeedState.STALE in feed.states)
-        stale_s = time.monotonic()
-        assert server.connections == 1
         await feed.until(lambda: server.connections == 2)
-        assert time.monotonic() - stale_s > 0.15 * 4
+        first_s, second_s = server.handshakes
+        # As the server saw it: where this process stands still, it sees the line go stale late.
+        assert second_s - first_s > 0.15 * 5
 
 
 async def test_rest_stands_in_while_the_socket_is_away(venues: Venues) -> None:
