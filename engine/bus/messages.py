@@ -11,21 +11,13 @@ from __future__ import annotations
 import msgspec
 
 from engine.events import (
-    BookStatus,
-    Candle,
-    Depth,
-    FeedStatus,
-    Gap,
-    GridChange,
-    Malformed,
+    OtherEvent,
     Quarantined,
     Signal,
 )
 
 EPOCH = 1_000_000_000
 """Rounds of one owner of the market stage."""
-
-News = Depth | BookStatus | GridChange | Candle | Gap | FeedStatus | Malformed
 
 
 class Listed(msgspec.Struct, frozen=True, array_like=True):
@@ -47,7 +39,7 @@ class Placed(msgspec.Struct, frozen=True, array_like=True):
     """What was told before the tick at ``place``."""
 
     place: int
-    event: News
+    event: OtherEvent
 
 
 class Round(msgspec.Struct, frozen=True, array_like=True):

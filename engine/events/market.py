@@ -203,5 +203,7 @@ class Sentiment(Event, frozen=True, gc=False):
     recv_ns: int
 
 
-MarketEvent = Trade | Quote | Depth | BookStatus | GridChange | Candle | Gap | FeedStatus | Malformed
+OtherEvent = Depth | BookStatus | GridChange | Candle | Gap | FeedStatus | Malformed
+"""Beside ticks."""
+MarketEvent = Trade | Quote | OtherEvent
 ContextEvent = OpenInterest | OptionsFlow | Sentiment

@@ -93,8 +93,6 @@ class SimulatedFeed:
             self.stats.state, self.stats.detail = FeedState.DOWN, "stopped"
 
     def _arrived(self, events: list[MarketEvent], recv_ns: int) -> list[MarketEvent]:
-        if not self._stood_ns:
-            return [replace(event, recv_ns=recv_ns) for event in events]
         ticks = cast(list[Tick], events)
         return [replace(tick, event_ns=tick.event_ns + self._stood_ns, recv_ns=recv_ns) for tick in ticks]
 

@@ -13,14 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.events import (
-    BookStatus,
-    Candle,
-    Depth,
-    FeedStatus,
-    Gap,
     GridChange,
-    Malformed,
     MarketEvent,
+    OtherEvent,
     Quote,
     Trade,
 )
@@ -43,7 +38,6 @@ _MOST_NEWS = 1024
 _ROW = TICK.itemsize
 
 Ticks = NDArray[np.void]
-OtherEvent = Depth | BookStatus | GridChange | Candle | Gap | FeedStatus | Malformed
 
 
 class Intake:

@@ -13,7 +13,17 @@ import logging
 from collections.abc import Callable
 
 from engine.config import Config
-from engine.events import NS, BookStatus, Candle, Depth, FeedStatus, Gap, GridChange, Malformed, Trade
+from engine.events import (
+    NS,
+    BookStatus,
+    Candle,
+    Depth,
+    Gap,
+    GridChange,
+    Malformed,
+    OtherEvent,
+    Trade,
+)
 from engine.execution.paper import PaperVenue
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
@@ -29,8 +39,6 @@ TOLD_BEFORE = ("DUPLICATE", "OUT_OF_ORDER")
 _MOST_TOLD = 10_000
 TOLD_AGAIN_NS = 60 * NS
 """Alerts are journaled one by one: of a symbol's gaps one is told in so long, and how many came beside it."""
-
-OtherEvent = Depth | BookStatus | GridChange | Candle | Gap | FeedStatus | Malformed
 
 
 def _nobody(candle: Candle) -> None:

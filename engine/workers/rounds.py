@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from engine.bus.messages import Listed, News, Placed, Round
+from engine.bus.messages import Listed, Placed, Round
 from engine.config import Config
 from engine.events import (
     NS,
@@ -21,6 +21,7 @@ from engine.events import (
     Gap,
     GridChange,
     MarketEvent,
+    OtherEvent,
     Quarantined,
     Quote,
     Trade,
@@ -85,7 +86,7 @@ class Rounds:
         self._kinds = self._rows["kind"]
         self._address = int(self._rows.ctypes.data)
         self._count = 0
-        self._news: list[tuple[int, News]] = []
+        self._news: list[tuple[int, OtherEvent]] = []
         self._strangers: set[str] = set()
         """Symbols that this round's news named before they were listed."""
         self._later: list[MarketEvent] = []
@@ -304,7 +305,7 @@ class Rounds:
             else:
                 self._tell(event)
 
-    def _tell(self, event: News) -> None:
+    def _tell(self, event: OtherEvent) -> None:
         """Put it at its place. A book of an unknown symbol says nothing to anyone."""
         if isinstance(event, Depth | BookStatus) and event.symbol not in self._index:
             return

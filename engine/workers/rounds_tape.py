@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from engine.bus.messages import News
-from engine.feeds.news import News as TapeNews
-from engine.feeds.news import Placed
+from engine.events import OtherEvent
+from engine.feeds.news import News, Placed
 from engine.instruments import Instrument, Instruments
 from engine.ticks import TICK
 from engine.wiring.intake import BLOCK, Ticks
@@ -40,11 +39,11 @@ class RoundsTape:
         """From now on hand over what comes, in blocks, which are the taker's own."""
         self._on_block = on_block
 
-    def take(self, ticks: Ticks, news: Iterable[tuple[int, News]]) -> None:
+    def take(self, ticks: Ticks, news: Iterable[tuple[int, OtherEvent]]) -> None:
         """A round as it came, which is copied; ``news`` by how many of its ticks came before."""
         if self._on_block is None:
             return
-        told = [(self._count + at, event) for at, event in news if isinstance(event, TapeNews)]
+        told = [(self._count + at, event) for at, event in news if isinstance(event, News)]
         if len(ticks):
             self._parts.append(ticks.copy())
             self._count += len(ticks)

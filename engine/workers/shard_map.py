@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from engine.bus.keys import shard_of
-from engine.bus.messages import Listed, News, Placed, ShardTicks
-from engine.events import BookStatus, Gap
+from engine.bus.messages import Listed, Placed, ShardTicks
+from engine.events import BookStatus, Gap, OtherEvent
 
 Parts = Mapping[int, tuple[bytes, bytes]]
 """By shard: places, ticks."""
@@ -61,7 +61,7 @@ class ShardMap:
             )  # fmt: skip
         return found
 
-    def news(self, told: Sequence[tuple[int, int, News]]) -> dict[int, list[Placed]]:
+    def news(self, told: Sequence[tuple[int, int, OtherEvent]]) -> dict[int, list[Placed]]:
         """What shards must know of (place, clock there, event), by shard. A gap carries the clock, which
         theirs may be behind of."""
         found: dict[int, list[Placed]] = {}
