@@ -98,9 +98,12 @@ def _parent(what: str, folder: Path, fails: str) -> subprocess.CompletedProcess[
     """Until it has ended, and whoever else holds its standard error."""
     folder.mkdir(exist_ok=True)
     program = f"CHILD = {_SHARES + _CHILD!r}\n{_SHARES}{_PARENT.replace('RUN', what)}"
+    # Unbuffered, a line and its end are two writes, and the other process may write between them.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     return subprocess.run(
         [sys.executable, "-c", program, fails, str(folder)],
         cwd=ROOT,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=120,
