@@ -42,6 +42,17 @@ class Clock:
         self._ttl_ns = int(ttl_s * NS)
         self.commands: list[Command] = []
 
+    def send(self, client_order_id: str, symbol: str, arrival_ns: int, amendment: Amendment | None) -> None:
+        """A cancel (``amendment`` None) or an amendment is on its way. What was sent before about the same
+        order, and the order itself, is there before."""
+        earlier = [one.arrival_ns for one in self.commands if one.client_order_id == client_order_id]
+        order = self._orders.get(client_order_id)
+        if order is not None and order.phase is Phase.TRAVELLING:
+            earlier.append(order.arrival_ns)
+        self._orders.sequence += 1
+        arrival_ns = max([arrival_ns, *earlier])
+        self.commands.append(Command(client_order_id, symbol, arrival_ns, self._orders.sequence, amendment))
+
     def next_ns(self, symbol: str) -> int | None:
         """When something is due for the symbol."""
         orders = self._orders.at(symbol)

@@ -115,6 +115,8 @@ class OpenOrders:
         self.by_symbol: dict[str, list[Working]] = {}
         """Only to be read."""
         self.ended: dict[str, Ended] = {}
+        self.sequence = 0
+        """The newest number given: orders, and messages about them, are numbered as they are sent."""
 
     def __iter__(self) -> Iterator[Working]:
         return iter(self._by_id.values())
@@ -151,6 +153,23 @@ class OpenOrders:
 
     def symbols(self) -> Collection[str]:
         return self.by_symbol.keys()
+
+    def begin(self, request: OrderRequest, arrival_ns: int) -> Working:
+        """Add an order that was sent now and arrives then."""
+        self.sequence += 1
+        order = Working(
+            request=request,
+            sequence=self.sequence,
+            quantity=request.quantity,
+            price=request.price,
+            stop_price=request.stop_price,
+            trail=request.trail,
+            arrival_ns=arrival_ns,
+            fresh_ns=arrival_ns,
+            lost=sum(map(self.filled, request.siblings), ZERO) if request.siblings else ZERO,
+        )
+        self.add(order)
+        return order
 
     def add(self, order: Working) -> None:
         request = order.request

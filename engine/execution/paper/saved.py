@@ -77,6 +77,17 @@ class Revived(msgspec.Struct):
     trails: int = 0
     """How many of them are trailing stops, whose best price is lost."""
 
+    def notes(self) -> list[str]:
+        """What a person should know of it, a line each."""
+        notes = []
+        if self.anew:
+            what = "order was" if self.anew == 1 else "orders were"
+            notes.append(f"{self.anew} {what} taken up behind everything displayed")
+        if self.trails:
+            what = "stop starts its" if self.trails == 1 else "stops start their"
+            notes.append(f"{self.trails} trailing {what} best price anew")
+        return notes
+
 
 def revive(known: Sequence[Order], saved: SavedVenue, outbox: Outbox, now_ns: int) -> Revived:
     """The journal's orders with what was saved of them.

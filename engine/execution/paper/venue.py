@@ -33,14 +33,14 @@ from engine.execution.paper.acceptance import refusal
 from engine.execution.paper.account import Account
 from engine.execution.paper.answers import Answers
 from engine.execution.paper.calm import Calm, calm
-from engine.execution.paper.clock import Clock, Command
+from engine.execution.paper.clock import Clock
 from engine.execution.paper.display import Display, Print
 from engine.execution.paper.executions import Executions
 from engine.execution.paper.fees import Fees
 from engine.execution.paper.funding import FundingClock
 from engine.execution.paper.latency import Latency
 from engine.execution.paper.matching import Matching
-from engine.execution.paper.orders import ZERO, OpenOrders, Phase, Working
+from engine.execution.paper.orders import OpenOrders, Phase, Working
 from engine.execution.paper.saved import SavedVenue, revive, worth_keeping
 from engine.execution.paper.wording import describe
 from engine.instruments import Instrument, Instruments
@@ -72,7 +72,6 @@ class PaperVenue:
         self._displays: dict[str, Display] = {}
         self._calm: dict[str, Calm] = {}
         """By symbol, what its orders wait for as they are; gone with any change of them."""
-        self._sequence = 0
         self._notes: list[str] = []
 
     # --- the gateway ---
@@ -86,7 +85,8 @@ class PaperVenue:
         identity, symbol = request.client_order_id, request.symbol
         if self._orders.known(identity):
             return []
-        order = self._begin(request, now_ns + self._latency.inward_ns(identity, "order"))
+        order = self._orders.begin(request, now_ns + self._latency.inward_ns(identity, "order"))
+        self._account.begin(request)
         why = refusal(request, (request,), self._instruments)
         if why:
             self._turn_down(order, why, now_ns)
@@ -105,7 +105,8 @@ class PaperVenue:
             if self._orders.known(request.client_order_id):
                 continue
             symbols[request.symbol] = None
-            order = self._begin(request, now_ns + travel_ns)
+            order = self._orders.begin(request, now_ns + travel_ns)
+            self._account.begin(request)
             why = refusal(request, requests, self._instruments)
             if why:
                 self._turn_down(order, why, now_ns)
@@ -337,7 +338,7 @@ class PaperVenue:
         taken off the display, what travels, the funding time."""
         saved = SavedVenue(
             ns=self._answers.now_ns,
-            sequence=self._sequence,
+            sequence=self._orders.sequence,
             orders=list(self._orders),
             told=self._account.told,
             commands=self._clock.commands,
@@ -379,7 +380,7 @@ class PaperVenue:
         for order in revived.orders:
             self._orders.add(order)
         self._orders.ended.update(revived.ended)
-        self._sequence = revived.sequence
+        self._orders.sequence = revived.sequence
         self._displays = saved.displays
         for display in self._displays.values():
             display.last = None
@@ -392,12 +393,7 @@ class PaperVenue:
         for report in self._outbox.reports():
             if isinstance(report, Fill):
                 self._executions.move(report.symbol, report.quantity * report.side.sign, report.ns)
-        if revived.anew:
-            what = "order was" if revived.anew == 1 else "orders were"
-            self._notes.append(f"{revived.anew} {what} taken up behind everything displayed")
-        if revived.trails:
-            what = "stop starts its" if revived.trails == 1 else "stops start their"
-            self._notes.append(f"{revived.trails} trailing {what} best price anew")
+        self._notes += revived.notes()
         for symbol in positions:
             missing = self._funding.missing(symbol, now_ns)
             if missing:
@@ -410,37 +406,13 @@ class PaperVenue:
 
     # --- inside ---
 
-    def _begin(self, request: OrderRequest, arrival_ns: int) -> Working:
-        self._sequence += 1
-        order = Working(
-            request=request,
-            sequence=self._sequence,
-            quantity=request.quantity,
-            price=request.price,
-            stop_price=request.stop_price,
-            trail=request.trail,
-            arrival_ns=arrival_ns,
-            fresh_ns=arrival_ns,
-            lost=sum(map(self._orders.filled, request.siblings), ZERO) if request.siblings else ZERO,
-        )
-        self._orders.add(order)
-        self._account.begin(request)
-        return order
-
     def _command(self, client_order_id: str, amendment: Amendment | None, now_ns: int) -> list[Report]:
-        order = self._orders.get(client_order_id)
-        symbol = order.symbol if order is not None else self._orders.symbol_of(client_order_id)
+        symbol = self._orders.symbol_of(client_order_id)
         if symbol is None:
             return []
         what = "cancel" if amendment is None else "amendment"
-        arrival = now_ns + self._latency.inward_ns(client_order_id, f"{what} {now_ns}")
-        # What was sent before is there before.
-        earlier = [one.arrival_ns for one in self._clock.commands if one.client_order_id == client_order_id]
-        if order is not None and order.phase is Phase.TRAVELLING:
-            earlier.append(order.arrival_ns)
-        self._sequence += 1
-        arrival = max([arrival, *earlier])
-        self._clock.commands.append(Command(client_order_id, symbol, arrival, self._sequence, amendment))
+        arrival_ns = now_ns + self._latency.inward_ns(client_order_id, f"{what} {now_ns}")
+        self._clock.send(client_order_id, symbol, arrival_ns, amendment)
         return self._pass_time(symbol, now_ns)
 
     def _concerns(self, symbol: str) -> bool:
