@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -36,6 +37,7 @@ class Entry:
         "_slow",
         "broken",
         "budget_pct",
+        "context",
         "enabled",
         "error",
         "kind",
@@ -48,12 +50,21 @@ class Entry:
         "weight",
     )
 
-    def __init__(self, kind: type[Strategy], params: Strategy.Params, origin: str = "") -> None:
-        """``origin``: "" for a built-in one, else the file or entry point."""
+    def __init__(
+        self,
+        kind: type[Strategy],
+        params: Strategy.Params,
+        origin: str = "",
+        context: Context | None = None,
+    ) -> None:
+        """``origin``: "" for a built-in one, else the file or entry point; ``context``: its source's."""
         self.kind = kind
         self._name = kind.name
         self.params = params
         self.origin = origin
+        self.context = Context() if context is None else context
+        """What runs of a user's strategy runs in it, and so does its file: a precision of decimals or an
+        error state of NumPy that it sets must not be the desk's."""
         self.strategy = Strategy(params)
         """Does nothing, until ``renew``."""
         self.enabled = False
@@ -71,7 +82,7 @@ class Entry:
 
     def renew(self, params: Strategy.Params, bars: Bars) -> None:
         """A new instance that remembers nothing. When its constructor raises, the old one stays."""
-        strategy = self.kind(params)
+        strategy = self.context.run(self.kind, params)
         strategy.connect(bars)
         self.params = params
         self.strategy = strategy
@@ -191,7 +202,7 @@ class Entry:
         """Add the signals on a model's scores to ``found``."""
         own = {s: v for s, v in scores.items() if not self.symbols or s in self.symbols}
         scored = own.keys() if not self.origin else frozenset(own)
-        signals = self.strategy.on_scores(ns, own)
+        signals = list(self.strategy.on_scores(ns, own))  # a generator can be walked once only
         for signal in signals:
             self._check(signal)
             if signal.symbol not in scored:

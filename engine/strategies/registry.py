@@ -30,7 +30,7 @@ from engine.strategies.settings import (
     switches,
 )
 from engine.strategies.trend import Trend
-from engine.strategies.user_files import error_of, offered, trace_of
+from engine.strategies.user_files import Source, error_of, offered, trace_of
 from engine.text import clean
 from engine.user_module import told
 
@@ -91,7 +91,7 @@ class StrategySet:
         """Of ``_on_bars``; made at the next bars."""
         self._on_rise: list[tuple[Entry, _OnRow]] = []
         for name, kind in STRATEGIES.items():
-            self._entries[name] = self._make(kind, "", None)
+            self._entries[name] = self._make(kind, None, None)
             self.weights[name] = self._entries[name].weight
         self._users = None if folder is None else Users(folder, STRATEGIES, self._make)
         if self._users is not None:
@@ -171,11 +171,11 @@ class StrategySet:
         return found
 
     def _timed(self, entry: Entry, call: Callable[[*_Given], _Answer], *given: *_Given) -> _Answer:
-        """A call of a user's strategy, which may be slow."""
+        """A call of a user's strategy, which may be slow, in its own context."""
         if self._timer is None:
-            return call(*given)
+            return entry.context.run(call, *given)
         began = self._timer()
-        answer = call(*given)
+        answer = entry.context.run(call, *given)
         entry.took((self._timer() - began) / 1e9, self._limit_s)
         return answer
 
@@ -400,15 +400,16 @@ class StrategySet:
         self._faults += self._users.failed
         self._bind()
 
-    def _make(self, kind: type[Strategy], origin: str, before: Entry | None) -> Entry:
-        """An entry by its section of the configuration, or by the one it stands for."""
+    def _make(self, kind: type[Strategy], source: Source | None, before: Entry | None) -> Entry:
+        """An entry by its section of the configuration, or by the one it stands for. ``source``: a user's."""
+        origin, context = ("", None) if source is None else (source.origin, source.context)
         section = self._settings.get(kind.name, {})
         if before is None or before.broken:
             chosen, params = parse(kind.name, kind, section)
-            entry = Entry(kind, params, origin)
+            entry = Entry(kind, params, origin, context)
             entry.set(chosen)
         else:
-            entry = Entry(kind, kept_params(kind, section, fitting(before)), origin)
+            entry = Entry(kind, kept_params(kind, section, fitting(before)), origin, context)
             entry.take_over(before)
         entry.renew(entry.params, self._bars)
         return entry

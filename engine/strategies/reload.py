@@ -15,8 +15,8 @@ from engine.text import clean
 
 log = logging.getLogger("engine.strategies")
 
-Make = Callable[[type[Strategy], str, Entry | None], Entry]
-"""make(class, origin, the entry it stands for or None): a new entry. Raises whatever a constructor does."""
+Make = Callable[[type[Strategy], Source, Entry | None], Entry]
+"""make(class, source, the entry it stands for or None): a new entry. Raises whatever a constructor does."""
 
 
 class Users:
@@ -100,7 +100,7 @@ class Users:
                     raise ConfigError(f"the name {min(clash)} is taken; choose another")
                 for kind in source.kinds:
                     old = before.get(kind.name)
-                    made[kind.name] = self._make(kind, source.origin, old)
+                    made[kind.name] = self._make(kind, source, old)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:

@@ -13,6 +13,7 @@ import keyword
 import sys
 import traceback
 from collections.abc import Collection, Iterator
+from contextvars import Context
 from pathlib import Path
 
 from engine import user_module
@@ -51,12 +52,14 @@ def error_of(trace: str) -> str:
 class Source:
     """A file or entry point with the strategies that it defines, or why it does not."""
 
-    __slots__ = ("digest", "error", "kinds", "module", "name", "origin", "trace")
+    __slots__ = ("context", "digest", "error", "kinds", "module", "name", "origin", "trace")
 
     def __init__(self, name: str, origin: str, digest: str = "") -> None:
         self.name = name
         """A file's stem, or the entry point's name: what it is called when it defines nothing."""
         self.origin = origin
+        self.context = Context()
+        """All of its code runs in it: what it sets about decimals or NumPy is not the desk's."""
         self.digest = digest
         """Of the file's bytes; "" of what could not be read."""
         self.module = ""
@@ -115,7 +118,7 @@ def read_entry_points(taken: Collection[str]) -> list[Source]:
         package = point.dist.name if point.dist is not None else "unknown"
         source = Source(clean(point.name, 40), clean(f"{package}: {point.value}", 120))
         try:
-            kind = point.load()
+            kind = source.context.run(point.load)
             if not (isinstance(kind, type) and issubclass(kind, Strategy)):
                 raise ConfigError(f"entry point {point.name} is no Strategy subclass")
             _check(kind, taken)
@@ -138,7 +141,7 @@ def _read(path: Path, known: Source | None, taken: Collection[str], refusal: str
         if known is not None and known.digest == source.digest and not known.error:
             return known
         source.module = f"_tickdesk_strategy_{path.stem}_{next(_numbers)}"
-        source.kinds = tuple(_defined(path, text, source.module))
+        source.kinds = tuple(_defined(path, text, source.module, source.context))
         for kind in source.kinds:
             _check(kind, taken)
         names = [kind.name for kind in source.kinds]
@@ -153,9 +156,9 @@ def _read(path: Path, known: Source | None, taken: Collection[str], refusal: str
     return source
 
 
-def _defined(path: Path, text: bytes, name: str) -> Iterator[type[Strategy]]:
+def _defined(path: Path, text: bytes, name: str, context: Context) -> Iterator[type[Strategy]]:
     """Import the file and yield the strategies that it defines, in its order."""
-    for kind in list(vars(user_module.run(path, text, name)).values()):
+    for kind in list(vars(context.run(user_module.run, path, text, name)).values()):
         if isinstance(kind, type) and issubclass(kind, Strategy) and kind.__module__ == name:
             yield kind
 
