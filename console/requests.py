@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
+from uuid import uuid4
 
 import aiohttp
 import msgspec
@@ -15,7 +16,7 @@ from console.link_protocol import UNSENT, NoAnswerError
 from engine import nan_json
 from engine.api.access_protocol import AccessReply
 from engine.api.control_protocol import HEADER, Console
-from engine.api.protocol import ErrorReply
+from engine.api.protocol import ErrorReply, Reply
 from engine.errors import LinkError
 from engine.text import clean
 
@@ -23,8 +24,13 @@ _T = TypeVar("_T")
 _BY_WHOM = (18, 19, 20, 21)
 """OpenSSL's codes of a signature that is nobody's we know; others are of time and name."""
 
+_NOBODY_KNOWS = 504
+"""Of a gateway whose engine did not answer, of an engine whose disk did not: what was asked may be done."""
 _NO_ANSWER = "NO_ANSWER"
-"""A gateway's word that the engine did not answer it: what was asked may be done."""
+"""The gateway's word of it."""
+_KEY, _REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
+_AT_WORK, _INTERRUPTED = "KEY_IN_USE", "KEY_INTERRUPTED"
+"""The same command, sent under this key before: is being done; was when the engine ended."""
 RISK_S = 3.0
 """A person who halts must soon know whether it was heard."""
 
@@ -37,6 +43,8 @@ class Requests:
         self._at = at_socket(at) if isinstance(at, Path) else at
         self._console = console
         self._session: aiohttp.ClientSession | None = None
+        self._unanswered: dict[tuple[str, str, bytes], str] = {}
+        """The keys of commands that nobody has answered, which may be done."""
 
     async def close(self) -> None:
         if self._session is not None:
@@ -69,25 +77,48 @@ class Requests:
         """How the desk knows us, and what we may."""
         return await self._request("GET", "/v1/access", AccessReply)
 
+    async def _once(self, method: str, path: str, body: Any = None, *, timeout_s: float = 10.0) -> Reply:
+        """A command that does more when it is done twice: the same again, while nobody has answered, is done
+        once, and says so."""
+        data = b"" if body is None else msgspec.json.encode(body)
+        asked = (method, path, data)
+        key = self._unanswered.setdefault(asked, uuid4().hex)
+        try:
+            content, replayed = await self._exchange(method, path, data, timeout_s, key)
+        except LinkError as error:
+            if not isinstance(error, NoAnswerError) and not str(error).startswith(UNSENT):
+                del self._unanswered[asked]
+            raise
+        reply = _decoded(content, Reply)
+        del self._unanswered[asked]
+        if replayed:
+            return Reply(reply.ok, f"not done again, the first was heard: {reply.text}")
+        return reply
+
     async def _request(
         self, method: str, path: str, reply: type[_T], body: Any = None, *, timeout_s: float = 10.0
     ) -> _T:
-        data = None if body is None else msgspec.json.encode(body)
+        data = b"" if body is None else msgspec.json.encode(body)
+        content, _ = await self._exchange(method, path, data, timeout_s)
+        return _decoded(content, reply)
+
+    async def _exchange(
+        self, method: str, path: str, data: bytes, timeout_s: float, key: str = ""
+    ) -> tuple[bytes, bool]:
+        """What was answered, and whether it is an answer of before, told again."""
+        headers = {**self._headers, _KEY: key} if key else self._headers
         try:
             async with self._open().request(
                 method,
                 f"{self._at.url}{path}",
-                data=data,
-                headers=self._headers,
+                data=data or None,
+                headers=headers,
                 timeout=aiohttp.ClientTimeout(total=timeout_s),
             ) as answer:
                 content = await answer.read()
                 if answer.status >= 400:
-                    refusal = msgspec.json.decode(content, type=ErrorReply)
-                    if refusal.code == _NO_ANSWER:
-                        raise NoAnswerError(refusal.error.partition(":")[0])
-                    raise LinkError(refusal.error)
-                return nan_json.decode(content, reply)
+                    raise _refused(answer.status, msgspec.json.decode(content, type=ErrorReply))
+                return content, _REPLAYED in answer.headers
         except TimeoutError:
             raise NoAnswerError(f"the engine did not answer within {timeout_s:.0f} s") from None
         except (aiohttp.ClientError, OSError, msgspec.MsgspecError, UnicodeError) as error:
@@ -97,7 +128,32 @@ class Requests:
                 raise LinkError(f"{UNSENT}{not_believed(error)}") from None
             if isinstance(error, aiohttp.ClientConnectorError):
                 raise LinkError(f"{UNSENT}{clean(error.os_error, 80)}; try again") from None
-            raise NoAnswerError(f"the line was cut before the answer ({clean(error, 60)})") from None
+            raise _cut(error) from None
+
+
+def _decoded(content: bytes, reply: type[_T]) -> _T:
+    try:
+        return nan_json.decode(content, reply)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise _cut(error) from None
+
+
+def _refused(status: int, refusal: ErrorReply) -> LinkError:
+    if refusal.code == _NO_ANSWER:
+        return NoAnswerError(refusal.error.partition(":")[0])
+    if status == _NOBODY_KNOWS:
+        return NoAnswerError(f"the engine does not know ({refusal.error})")
+    if refusal.code == _AT_WORK:
+        return NoAnswerError("the engine is still at the first one")
+    if refusal.code == _INTERRUPTED:
+        return LinkError(
+            "the engine ended while it was at this: look at what was done, then ask for the rest"
+        )
+    return LinkError(refusal.error)
+
+
+def _cut(error: Exception) -> NoAnswerError:
+    return NoAnswerError(f"the line was cut before the answer ({clean(error, 60)})")
 
 
 def quoted(name: str) -> str:

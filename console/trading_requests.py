@@ -53,7 +53,12 @@ class TradingRequests(Requests):
         return await self._request("POST", "/v1/orders/cancel", Reply, CancelPatch(symbol))
 
     async def flatten(self, patch: FlattenPatch | None = None) -> Reply:
-        return await self._request("POST", "/v1/flatten", Reply, patch or FlattenPatch(), timeout_s=FLATTEN_S)
+        if patch is None or patch.percent >= 100:
+            # All twice is all: it waits for no key to be on disk.
+            return await self._request(
+                "POST", "/v1/flatten", Reply, patch or FlattenPatch(), timeout_s=FLATTEN_S
+            )
+        return await self._once("POST", "/v1/flatten", patch, timeout_s=FLATTEN_S)
 
     async def kill(self) -> Reply:
         return await self._request("POST", "/v1/kill", Reply, timeout_s=FLATTEN_S)

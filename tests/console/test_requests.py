@@ -10,6 +10,7 @@ from console.engine_at import at_url
 from console.link import EngineLink
 from console.link_protocol import NoAnswerError
 from console.requests import Requests
+from engine.api.trading_protocol import FlattenPatch
 from engine.errors import LinkError
 
 
@@ -49,3 +50,103 @@ async def test_a_gateway_whose_engine_did_not_answer_does_not_know_either() -> N
         with pytest.raises(NoAnswerError, match=r"^the engine did not answer in time$"):
             await link.set_risk("halted", "")
         await link.close()
+
+
+async def test_a_disk_that_did_not_answer_is_not_a_refusal() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response({"error": "not on disk", "code": "OutcomeUnknownError"}, status=504)
+
+    app = web.Application()
+    app.router.add_post("/v1/risk", answer)
+    async with TestServer(app) as server:
+        link = EngineLink(at_url(str(server.make_url("")).rstrip("/"), "t"))
+        with pytest.raises(NoAnswerError, match="not on disk"):
+            await link.set_risk("halted", "")
+        await link.close()
+
+
+class KeyedDesk:
+    """Closes parts of a position, once for each key, and loses ``lost`` answers."""
+
+    def __init__(self, *lost: web.Response | None) -> None:
+        self.lost = list(lost)
+        self.done: dict[str, bytes] = {}
+        self.asked: list[str] = []
+
+    async def flatten(self, request: web.Request) -> web.Response:
+        key = request.headers["Idempotency-Key"]
+        self.asked.append(key)
+        again = key in self.done
+        self.done.setdefault(key, await request.read())
+        if self.lost:
+            answer = self.lost.pop(0)
+            if answer is None:
+                assert request.transport is not None
+                request.transport.abort()
+                return web.Response()
+            return answer
+        headers = {"Idempotency-Replayed": "true"} if again else {}
+        return web.json_response({"ok": True, "text": "closed 1"}, headers=headers)
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_post("/v1/flatten", self.flatten)
+        return app
+
+
+HALF = FlattenPatch(symbol="sim:ADA-USD", percent=50)
+
+
+async def test_a_part_is_closed_once_however_often_it_is_asked_for_until_it_is_answered() -> None:
+    """Half of it again after a lost answer would close a quarter more than was wanted."""
+    desk = KeyedDesk(None, None)
+    async with TestServer(desk.app()) as server:
+        link = EngineLink(at_url(str(server.make_url("")).rstrip("/"), "t"))
+        for _ in range(2):
+            with pytest.raises(NoAnswerError):
+                await link.flatten(HALF)
+        assert len(desk.done) == 1
+        again = await link.flatten(HALF)
+        assert again.ok and again.text == "not done again, the first was heard: closed 1"
+        assert len(desk.done) == 1
+
+        another = await link.flatten(HALF)
+        assert another.text == "closed 1" and len(desk.done) == 2
+        await link.close()
+
+
+async def test_another_part_is_another_command() -> None:
+    desk = KeyedDesk(None)
+    async with TestServer(desk.app()) as server:
+        link = EngineLink(at_url(str(server.make_url("")).rstrip("/"), "t"))
+        with pytest.raises(NoAnswerError):
+            await link.flatten(HALF)
+        await link.flatten(FlattenPatch(symbol="sim:ADA-USD", percent=25))
+        assert len(desk.done) == 2
+        await link.close()
+
+
+async def test_what_the_engine_refused_is_asked_anew() -> None:
+    refused = web.json_response({"error": "no position", "code": "RefusedError"}, status=409)
+    desk = KeyedDesk(refused)
+    async with TestServer(desk.app()) as server:
+        link = EngineLink(at_url(str(server.make_url("")).rstrip("/"), "t"))
+        with pytest.raises(LinkError, match="no position"):
+            await link.flatten(HALF)
+        assert (await link.flatten(HALF)).text == "closed 1"
+        await link.close()
+
+
+async def test_a_line_that_was_down_meanwhile_forgets_nothing(unused_tcp_port: int) -> None:
+    """Twice unheard, the second time of nobody: the first one may be done all the same."""
+    desk = KeyedDesk(None)
+    link = EngineLink(at_url(f"http://127.0.0.1:{unused_tcp_port}", "t"))
+    async with TestServer(desk.app(), port=unused_tcp_port):
+        with pytest.raises(NoAnswerError):
+            await link.flatten(HALF)
+    with pytest.raises(LinkError, match=r"^NOT SENT"):
+        await link.flatten(HALF)
+    async with TestServer(desk.app(), port=unused_tcp_port):
+        await link.flatten(HALF)
+    assert len(desk.done) == 1
+    await link.close()
