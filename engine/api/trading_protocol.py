@@ -292,3 +292,5 @@ class ReconciliationRow(msgspec.Struct, frozen=True):
     drifts: tuple[DriftRow, ...]
     blocked: str = ""
     """What keeps it from taking any order, as it said last; "" where it takes them."""
+    away: str = ""
+    """Why no entry is sent to it now: nobody would hear of its fills; "" where they are."""

@@ -179,6 +179,11 @@ class DailyStore:
                 (text, run, name),
             )
 
+    def retell_step(self, run: int, name: str, text: str) -> None:
+        """What one came to that has ended, once more is known of it."""
+        with self._writing() as db:
+            db.execute("UPDATE steps SET text = ? WHERE run = ? AND name = ?", (text, run, name))
+
     def note_product(self, run: int, name: str, product: str) -> None:
         """What is to be known of it after a kill in its middle."""
         with self._writing() as db:

@@ -133,7 +133,13 @@ class AlpacaBroker:
         if self.gateway.connected:
             waiting = len(self.gateway.waiting())
             return f"{NAME}: connected, {waiting} orders there" if waiting else f"{NAME}: connected"
-        return f"{NAME}: no updates{f': {self._trouble}' if self._trouble else ''}"
+        return f"{NAME}: {self.away()}"
+
+    def away(self) -> str:
+        """Why no entry is sent there now; "" where they are."""
+        if self._config.dry_run or self.gateway.connected:
+            return ""
+        return f"no updates{f': {self._trouble}' if self._trouble else ''}"
 
     # --- requests
 

@@ -11,28 +11,38 @@ from engine.portfolio.report.text import summary
 from engine.text import clean
 from engine.whole_file import whole_file
 from engine.wiring.daily_context import Context, Outcome, StepFailed
+from engine.wiring.daily_orders import look_again
 from engine.wiring.day_report import day_report
 from engine.wiring.report_files import FOLDER, FORMATS
 
 COMPARE_S = 60.0
+AGAIN_S = 2.0
 
 
 def reconcile(context: Context) -> Outcome:
     """Compare the desk's books with each gateway's now. Raises StepFailed where they differ, or one cannot
-    be compared."""
+    be compared, however often within ``daily.fill_s``: one bad answer ends no run."""
     if context.run.dry:
         return Outcome(f"as compared last: {'; '.join(map(_told, _rows(context))) or 'nothing yet'}")
-    reply = context.desk.ask("POST", "/v1/reconcile", Reply, timeout_s=COMPARE_S)
-    if not reply.ok:
-        raise StepFailed(
-            reply.text, "`tickdesk account` tells what differs; once that is settled, start it again"
-        )
-    failed = [row for row in _rows(context) if row.error or not row.ns]
-    if failed:
-        raise StepFailed(
-            f"not compared: {'; '.join(map(_told, failed))}",
-            "`tickdesk doctor` tells how the gateway is reached; once it answers, start it again",
-        )
+    deadline = context.deadline(context.config.daily.fill_s)
+    while True:
+        reply = context.desk.ask("POST", "/v1/reconcile", Reply, timeout_s=COMPARE_S)
+        if not reply.ok:
+            raise StepFailed(
+                reply.text, "`tickdesk account` tells what differs; once that is settled, start it again"
+            )
+        failed = [row for row in _rows(context) if row.error or not row.ns]
+        if not failed:
+            break
+        why = f"not compared: {'; '.join(map(_told, failed))}"
+        if context.clock() >= deadline:
+            raise StepFailed(
+                why, "`tickdesk doctor` tells how the gateway is reached; once it answers, start it again"
+            )
+        context.progress("reconcile", f"{why}; asked again")
+        context.sleep(AGAIN_S)
+    if context.run.kind == "daily":
+        look_again(context)
     return Outcome(reply.text)
 
 

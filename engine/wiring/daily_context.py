@@ -18,6 +18,8 @@ from engine.store.daily import DailyStore, StoredOrder, StoredRun
 _T = TypeVar("_T")
 FOLDER = "daily"
 """In the state directory: features of each day."""
+MOST_TEXT = 1_000
+"""Of what a step came to, characters."""
 
 
 class StepFailed(TickdeskError):

@@ -23,7 +23,9 @@ from engine.execution.ids import ticket_order_id
 from engine.research.daily import too_old
 from engine.risk.limits import DESK
 from engine.store.daily import StoredOrder
-from engine.wiring.daily_context import Context, Outcome, StepFailed
+from engine.text import clean
+from engine.wiring.daily_context import MOST_TEXT, Context, Outcome, StepFailed
+from engine.wiring.daily_ready import Readiness
 
 STEP = "orders"
 LOOK_S = 0.2
@@ -33,6 +35,8 @@ MOST_TRIES = 60
 TRY_AGAIN_S = 0.5
 EARLIER_NS = 5 * NS
 """So much earlier than it was sent an order may seem to be, by a clock that was set meanwhile."""
+UNKNOWN_SYMBOL = "HTTP_400"
+"""What a list of orders of a symbol is refused with that the engine does not know."""
 _UNKNOWN_CODES = frozenset((OutcomeUnknownError.__name__, "KEY_IN_USE", "INTERNAL"))
 """The order may have arrived."""
 _AGAIN_CODES = _UNKNOWN_CODES | {NotReadyError.__name__, StoreError.__name__}
@@ -50,7 +54,7 @@ def send_orders(context: Context) -> Outcome:
     sending.resolve()
     sending.phase("reduce")
     sending.phase("add")
-    why = all_denied(sending.orders)
+    why = none_taken(sending.orders)
     if why:
         raise StepFailed(
             f"{told(sending.orders)}; most often: {why}",
@@ -59,19 +63,34 @@ def send_orders(context: Context) -> Outcome:
     return Outcome(told(sending.orders))
 
 
-def all_denied(orders: Iterable[StoredOrder]) -> str:
-    """Of the newest plan, the commonest reason where orders were denied and no other was taken; else ""."""
+def none_taken(orders: Iterable[StoredOrder]) -> str:
+    """Of the newest plan, the commonest reason where all orders were denied by risk, or refused at the venue;
+    else ""."""
     known = list(orders)
     newest = max((order.plan for order in known), default=0)
     mine = [order for order in known if order.plan == newest]
-    denied = [order for order in mine if order.state == "denied"]
-    # What is left was waiting for a reduction that was denied.
-    if not denied or any(order.state not in ("denied", "left") for order in mine):
+    refused = [order for order in mine if order.state == "denied" or _rejected(order)]
+    # What is left was waiting for a reduction that was refused.
+    if not refused or any(order.state != "left" and order not in refused for order in mine):
         return ""
-    reasons = [order.text or "no reason was given" for order in denied]
+    reasons = [order.text or "no reason was given" for order in refused]
     codes = Counter(reason.partition(" ")[0] for reason in reasons)
     ((code, _),) = codes.most_common(1)
     return next(reason for reason in reasons if reason.partition(" ")[0] == code)
+
+
+def _rejected(order: StoredOrder) -> bool:
+    return order.state == "done" and order.text.partition(" ")[0] == OrderState.REJECTED.value
+
+
+def look_again(context: Context) -> None:
+    """Orders that were still open when their step ended may have ended since: note how, and tell it there."""
+    orders = context.store.orders(context.run.id)
+    if context.run.dry or not any(order.state == "sent" for order in orders):
+        return
+    sending = _Sending(context, orders)
+    sending.follow()
+    context.store.retell_step(context.run.id, STEP, clean(told(sending.orders), MOST_TEXT))
 
 
 def told(orders: Iterable[StoredOrder]) -> str:
@@ -107,6 +126,7 @@ class _Sending:
         self._pause_ns = round(1.05e9 / max(float(limits.get("max_orders_per_s", "10")), 1e-3))
         self._apart_ns = round((float(limits.get("duplicate_window_s", "1")) + 0.1) * NS)
         self._newest = max(order.plan for order in orders)
+        self._ready = Readiness(context, STEP)
         self._last_ns = 0
 
     @property
@@ -120,6 +140,9 @@ class _Sending:
         return changed
 
     # --- what is known already
+
+    def follow(self) -> None:
+        self._follow(self.orders)
 
     def resolve(self) -> None:
         """After a kill: which of those that may have left did."""
@@ -159,7 +182,7 @@ class _Sending:
             try:
                 page = self._context.desk.ask("GET", f"{path}{cursor}", Page[OrderRow])
             except RefusedError as error:
-                if error.code == "OrderError":  # it has no price of the symbol yet, and so no order
+                if error.code == UNKNOWN_SYMBOL:  # its feed has told none of it yet, and so it has no order
                     return found
                 raise
             found |= {row.id: row for row in page.rows if row.id in wanted}
@@ -183,6 +206,8 @@ class _Sending:
                     continue
                 self._wait_for_those_before(order)
             self._refuse_an_old_plan(order)
+            self._ready.wait(order, self._left())
+            self._refuse_an_old_plan(order)
             self._pace(order)
             self._send(order)
         self._wait(lambda: [one for one in self.orders if one.phase == name and one.state == "sent"])
@@ -198,6 +223,9 @@ class _Sending:
             if one.state != "done" or one.text != OrderState.FILLED.value:
                 return f"its reduction did not fill: {one.text or one.state}"
         return ""
+
+    def _left(self) -> list[StoredOrder]:
+        return [one for one in self.orders if one.state == "planned" and one.plan == self._newest]
 
     def _refuse_an_old_plan(self, order: StoredOrder) -> None:
         config = self._context.config.daily

@@ -15,7 +15,7 @@ from engine.text import clean
 from engine.wiring import daily_notify as notification
 from engine.wiring.daily_account import same_account
 from engine.wiring.daily_close import reconcile, report
-from engine.wiring.daily_context import Context, Outcome, StepFailed
+from engine.wiring.daily_context import MOST_TEXT, Context, Outcome, StepFailed
 from engine.wiring.daily_data import load_bars
 from engine.wiring.daily_features import features
 from engine.wiring.daily_gate import gate
@@ -44,7 +44,6 @@ _STEPS: Mapping[str, Step] = {
 }
 _TRADING = ("data", "targets", "orders", "open")
 """Steps that are not begun with another account's engine: the first one, and those before a trade."""
-_MOST_TEXT = 1_000
 
 
 def run_steps(context: Context, steps: Mapping[str, Step] = _STEPS) -> bool:
@@ -80,7 +79,7 @@ def run_steps(context: Context, steps: Mapping[str, Step] = _STEPS) -> bool:
             raise
         product = None if outcome.product is None else msgspec.json.encode(outcome.product).decode()
         state = "skipped" if outcome.skipped else "done"
-        text = clean(outcome.text, _MOST_TEXT)
+        text = clean(outcome.text, MOST_TEXT)
         store.end_step(run.id, name, state, text, context.clock(), product=product, orders=outcome.orders)
         context.say(f"{name}: {text}")
     store.note_run(run.id, "done", _came_to(context), context.clock())
@@ -91,14 +90,14 @@ def _came_to(context: Context) -> str:
     ended = {step.name: step for step in context.store.steps(context.run.id)}
     told = ended["orders"].text if "orders" in ended else ended["trade"].text
     figures = ended["report"].text.partition(";")[0]
-    return clean(f"{told}; {figures}", _MOST_TEXT)
+    return clean(f"{told}; {figures}", MOST_TEXT)
 
 
 def _untold(context: Context, error: TickdeskError) -> None:
     """The day's trading is done, and nobody could be told: the step has failed, the run has not."""
     run, store = context.run, context.store
     todo = error.todo if isinstance(error, StepFailed) else context.again(notification.STEP)
-    text = clean(error, _MOST_TEXT)
+    text = clean(error, MOST_TEXT)
     log.error("nobody could be told: %s", text)
     store.end_step(run.id, notification.STEP, "failed", text, context.clock(), todo=todo)
     store.note_run(run.id, "done", f"{_came_to(context)}; nobody could be told: {text}", context.clock())
@@ -125,7 +124,7 @@ def _prepare_anew(context: Context) -> bool:
 def _failed(context: Context, name: str, error: TickdeskError) -> None:
     run, store = context.run, context.store
     todo = error.todo if isinstance(error, StepFailed) else f"mend that, then `tickdesk {run.kind}` goes on"
-    text = clean(error, _MOST_TEXT)
+    text = clean(error, MOST_TEXT)
     store.end_step(run.id, name, "failed", text, context.clock(), todo=todo)
     store.note_run(run.id, "failed", f"{name}: {text}", context.clock())
     step = next(step for step in store.steps(run.id) if step.name == name)

@@ -162,6 +162,7 @@ class Gateways:
                 currency=lambda symbol: alpaca.currencies.get(symbol, "USD"),
                 unresolved=alpaca.gateway.unresolved,
                 fee_share=alpaca.fee_share,
+                away=alpaca.away,
             )
             alpaca.gateway.taken_in_kind = partial(reconciliation.taken_in_kind, alpaca.name)
             alpaca.reconnected = lambda: reconciliation.wake(alpaca.name)

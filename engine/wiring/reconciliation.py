@@ -49,11 +49,13 @@ class _Side:
         currency: Callable[[str], str],
         unresolved: Callable[[], frozenset[str]],
         fee_share: Callable[[str], Decimal],
+        away: Callable[[], str],
         *,
         broker: bool,
         grace_ns: int,
     ) -> None:
         self.account = account
+        self.away = away
         self.currency = currency
         self.unresolved = unresolved
         self.broker = broker
@@ -108,17 +110,19 @@ class Reconciliation:
         currency: Callable[[str], str],
         unresolved: Callable[[], frozenset[str]] = frozenset,
         fee_share: Callable[[str], Decimal] = lambda symbol: Decimal(0),
+        away: Callable[[], str] = lambda: "",
         paper: VenueAccount | None = None,
     ) -> None:
         """Compare with this gateway too. After the journal was folded, before anything trades.
 
-        ``currency(symbol)``: in which its fills are. ``fee_share``: see ``Holdings``. The cash of a broker
-        when the desk first asked is kept over restarts. ``paper``: the account of the paper venue as the
-        journal made it; with nothing on its way yet, the comparison starts there. None: it is a broker.
+        ``currency(symbol)``: in which its fills are. ``fee_share``: see ``Holdings``. ``away()``: why it
+        takes no entry now. The cash of a broker when the desk first asked is kept over restarts. ``paper``:
+        the account of the paper venue as the journal made it; with nothing on its way yet, the comparison
+        starts there. None: it is a broker.
         """
         broker = paper is None
         grace_ns = int(self._grace_s * NS)
-        side = _Side(account, currency, unresolved, fee_share, broker=broker, grace_ns=grace_ns)
+        side = _Side(account, currency, unresolved, fee_share, away, broker=broker, grace_ns=grace_ns)
         for order in self._blotter:
             if order.request.gateway == gateway:
                 side.holdings.take_up(order, currency(order.request.symbol))
@@ -200,6 +204,7 @@ class Reconciliation:
                     for drift in side.drifts
                 ),
                 side.blocked,
+                side.away(),
             )
             for gateway, side in self._sides.items()
         )

@@ -22,6 +22,7 @@ from engine.api.trading_protocol import (
     ReconciliationRow,
     TargetsDetail,
 )
+from engine.wiring.daily_orders import UNKNOWN_SYMBOL
 from tests.api import fake_trading as fake
 from tests.api.conftest import Serve
 
@@ -165,3 +166,9 @@ async def test_errors_are_one_line_and_change_nothing(
         assert says.lower() in error.error.lower()
         assert error.error.isprintable() and error.code
         assert served.desk.asked == []
+
+
+async def test_daily_runs_know_the_refusal_of_a_symbol_that_no_feed_has_told_yet(serve: Serve) -> None:
+    async with serve() as served:
+        _, answer = await served.request("GET", "/v1/orders?symbol=a%3AB&state=asleep")
+        assert decode(answer, type=ErrorReply).code == UNKNOWN_SYMBOL

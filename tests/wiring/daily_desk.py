@@ -31,6 +31,7 @@ from engine.execution.ids import ticket_order_id
 from engine.research.daily import STEPS, Calendar
 from engine.store.daily import DailyStore, StoredRun
 from engine.wiring.daily_context import Context
+from engine.wiring.daily_orders import UNKNOWN_SYMBOL
 from engine.wiring.daily_run import run_steps
 from tests.console import sample_desk as sample
 
@@ -75,7 +76,13 @@ class Desk:
         """Symbols of which every order is denied."""
         self.hold: set[str] = set()
         """Symbols of which no order fills."""
+        self.reject: set[str] = set()
+        """Symbols of which the venue refuses every order."""
         self.stale: set[str] = set()
+        self.knows_ns = 0
+        """Before then its feed has told nothing: it knows no symbol."""
+        self.away, self.away_until_ns = "", 0
+        """Why its broker takes no entry, and until when."""
         self.fail: Callable[[str, str], None] = lambda method, path: None
         self.rounds = 1
         self.scored_ns = 0
@@ -116,7 +123,7 @@ class Desk:
                 self.rounds += 1
                 return Reply(True, "a load begins")
             case "GET /v1/data":
-                return [_data(symbol, symbol in self.stale) for symbol in SYMBOLS]
+                return [_data(symbol, symbol in self.stale) for symbol in SYMBOLS if self._knows]
             case "GET /v1/training":
                 return self.training
             case "POST /v1/training":
@@ -135,12 +142,19 @@ class Desk:
                 return self._place(body, key)
             case "GET /v1/orders":
                 (symbol,) = query["symbol"]
+                if not self._knows:
+                    raise RefusedError(f"unknown symbol {symbol}", UNKNOWN_SYMBOL)
                 return Page(tuple(row for row in self.rows.values() if row.symbol == symbol), None)
             case "POST /v1/reconcile":
                 return Reply(not self.drifts, self.drifts or "paper: agrees")
             case "GET /v1/reconciliation":
-                return [ReconciliationRow(name, 1, self.unreached, ()) for name in self.gateways]
+                away = self.away if self.now_ns < self.away_until_ns else ""
+                return [ReconciliationRow(name, 1, self.unreached, (), away=away) for name in self.gateways]
         raise AssertionError(name)
+
+    @property
+    def _knows(self) -> bool:
+        return self.now_ns >= self.knows_ns
 
     def _plan(self, given: dict[str, float]) -> ScoredPlan:
         rows, sizes = [], []
@@ -178,9 +192,14 @@ class Desk:
             return self.replies[key]
         self.placed[key] = ticket
         identity = ticket_order_id(token_of(LOCAL, key))
+        assert self._knows and self.now_ns >= self.away_until_ns, "sent, and refused"
         if ticket.symbol in self.deny:
             verdict = Verdict(identity, ticket.symbol, False, "POSITION_LIMIT", "21 of 20 %", (), 0)
             reply = self.replies[key] = OrderReply(False, "denied", (identity,), verdict)
+            return reply
+        if ticket.symbol in self.reject:
+            self.rows[identity] = _order(identity, ticket, "rejected", self.now_ns)
+            reply = self.replies[key] = OrderReply(True, "sent", (identity,))
             return reply
         open_one = ticket.symbol in self.hold
         assert ticket.quantity is not None
@@ -241,6 +260,15 @@ def refusing(code: str, times: int, path: str) -> Callable[[str, str], None]:
             raise RefusedError(f"not now ({code})", code)
 
     return fail
+
+
+def fill(desk: Desk) -> None:
+    """What is open fills."""
+    for identity, row in desk.rows.items():
+        if row.state == "accepted":
+            desk.rows[identity] = msgspec.structs.replace(
+                row, state="filled", filled=row.quantity, average_price="100"
+            )
 
 
 def _data(symbol: str, stale: bool) -> SymbolDataRow:

@@ -1,0 +1,74 @@
+"""Whether the market and the broker can take an order of a daily run now; waited for before one is sent.
+
+An engine that has just started has no prices yet, nor its broker's updates, and a bad line loses both for a
+while. An order sent then would be refused, and a refused one is not sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine.api.rows import SymbolDataRow
+from engine.api.trading_protocol import ReconciliationRow
+from engine.events import NS
+from engine.store.daily import StoredOrder
+from engine.wiring.daily_context import Context, StepFailed
+
+LOOK_S = 0.5
+"""What was looked at is believed for so long."""
+NO_PRICE = "no price of it yet"
+
+
+class Readiness:
+    def __init__(self, context: Context, step: str) -> None:
+        self._context = context
+        self._step = step
+        self._looked_ns = 0
+        self._faults: dict[str, str] = {}
+        self._away = ""
+        self._given_up: set[str] = set()
+        """Symbols that were waited for in vain: risk tells what it denies of them."""
+
+    def wait(self, order: StoredOrder, left: Iterable[StoredOrder]) -> None:
+        """Until it can be taken, at most ``daily.prices_s``. Raises StepFailed, before anything is refused,
+        where it is the broker that cannot, or nothing of what is ``left`` has a price."""
+        deadline = 0
+        while why := self._why_not(order):
+            if not deadline:
+                deadline = self._context.deadline(self._context.config.daily.prices_s)
+                self._context.progress(self._step, f"{order.symbol} is waited for: {why}")
+            if self._context.clock() >= deadline:
+                self._fail_unless_others(order, list(left), why)
+                self._given_up.add(order.symbol)
+                return
+            self._context.sleep(LOOK_S)
+
+    def _why_not(self, order: StoredOrder) -> str:
+        if order.symbol in self._given_up:
+            return ""
+        if abs(self._context.clock() - self._looked_ns) >= LOOK_S * NS:
+            self._look()
+        if self._away and order.phase == "add" and self._at_broker(order.symbol):
+            return self._away  # exits leave without updates
+        return self._faults.get(order.symbol, NO_PRICE)
+
+    def _look(self) -> None:
+        ask = self._context.desk.ask
+        rows = ask("GET", "/v1/data", tuple[SymbolDataRow, ...])
+        self._faults = {row.symbol: row.stale_reason for row in rows}
+        gateways = ask("GET", "/v1/reconciliation", tuple[ReconciliationRow, ...])
+        self._away = "; ".join(f"{row.gateway}: {row.away}" for row in gateways if row.away)
+        self._looked_ns = self._context.clock()
+
+    def _at_broker(self, symbol: str) -> bool:
+        return symbol in self._context.config.brokers.alpaca.symbols
+
+    def _fail_unless_others(self, order: StoredOrder, left: list[StoredOrder], why: str) -> None:
+        if why != self._away and any(not self._faults.get(one.symbol, NO_PRICE) for one in left):
+            return
+        raise StepFailed(
+            f"{order.symbol}: {why}, within daily.prices_s ({self._context.config.daily.prices_s:g} s): "
+            f"{len(left)} orders were not sent",
+            "`tickdesk status` tells how the feeds and the broker are; start it again within daily.plan_s, "
+            f"or `tickdesk {self._context.run.kind} --again data` plans anew",
+        )
