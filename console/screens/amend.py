@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from console.link_protocol import UNSENT, TradingLink
 from console.screens.confirm import BACK, ConfirmScreen
 from console.screens.form import FormScreen
@@ -85,12 +87,13 @@ class AmendScreen(FormScreen):
     def _verdict_line(self) -> Line:
         """Of what is shown now; nothing while that is not judged."""
         changes, line = self._judged
-        return line if changes == self._changes() else ()
+        return (self.past_line() or line) if changes == self._changes() else ()
 
     async def _judge(self) -> None:
         """Until the engine has judged what is shown now; one question at a time, on slow lines too."""
         try:
             while changes := self._changes():
+                self.judged_since = time.monotonic()
                 try:
                     preview = await self._link.preview_amendment(self._row.id, AmendPatch(**changes))
                     line = verdict_line(preview)
@@ -100,7 +103,7 @@ class AmendScreen(FormScreen):
                 if changes == self._changes():
                     break
         finally:
-            self._judging = False
+            self._judging, self.judged_since = False, None
         self._show()
 
     def _change_line(self) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from console.commanding import CommandingApp
 
 REFRESH_S = 1.0
+UNJUDGED_S = 2.0
+"""So long after the engine was asked, what it said before is of the past."""
 CLOSE_S = 0.3
 """The second Enter of a double press falls on the dialog still, and not on what is behind it."""
 
@@ -45,6 +48,8 @@ class FormScreen(Modal[None], inherit_bindings=True):
         for lines in (self._about, self._outcome, self._said):
             lines.can_focus = False
         self.sending = False
+        self.judged_since: float | None = None
+        """When the engine was asked what the values come to, of ``time.monotonic``; None: it has answered."""
         self._question: AskScreen | None = None
         """What was asked last."""
         self._follows = False
@@ -76,6 +81,13 @@ class FormScreen(Modal[None], inherit_bindings=True):
     def follow(self) -> None:
         """Show what the values come to now; called every second too, since the market moves."""
         raise NotImplementedError
+
+    def past_line(self) -> Line:
+        """That the figures beside it are of before; nothing while the engine judges them as it should."""
+        waited_s = 0.0 if self.judged_since is None else time.monotonic() - self.judged_since
+        if waited_s < UNJUDGED_S:
+            return ()
+        return ((f"no answer for {waited_s:.0f} s: this is what it came to before", "warn"),)
 
     def form_changed(self, key: str, value: str) -> None:
         """Something was typed or chosen."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
@@ -41,6 +42,8 @@ class TicketScreen(FormScreen):
         """What the question was about: that is sent, whatever is judged meanwhile."""
         self._shown: OrderPreview
         """What the question says that it comes to."""
+        self._came_to: list[Line] = []
+        """What the form shows that it comes to."""
         self._wanted = False
         """Enter was pressed before the engine had judged what is shown."""
         self._offered = ""
@@ -114,10 +117,21 @@ class TicketScreen(FormScreen):
                 self._show_fields()
         held = self._view.positions.get(symbol)
         self.show_about(market_line(self._view.tick(symbol), held.quantity if held is not None else "0"))
-        if not self._judging:
+        if self._judging:
+            self._say_what_is_past()
+        else:
             self._judging = True
             asks = self.asked is not None and self._asked is not None
             self.run_worker(self._judge_asked() if asks else self._judge(), group="judge")
+
+    def _say_what_is_past(self) -> None:
+        """A line that stands still must not leave an old price and verdict as they were."""
+        if not (past := self.past_line()):
+            return
+        if self.asked is not None and self._asked is not None:
+            self.asked.tell([*map(faded, _question(self._asked, self._shown)[:-1]), past])
+        elif self._came_to:
+            self.show_outcome([*map(faded, self._came_to[:-1]), past])
 
     def _ticket(self) -> OrderTicket | None:
         """As it stands; None, and said why, while it is not whole."""
@@ -125,6 +139,7 @@ class TicketScreen(FormScreen):
             return ticket_of(self._values)
         except ValueError as error:
             self._wanted = False
+            self._came_to = []
             self.show_outcome([((str(error), "muted"),)])
             return None
 
@@ -132,23 +147,26 @@ class TicketScreen(FormScreen):
         """Until the engine has judged what is shown now; one question at a time, on slow lines too."""
         try:
             while (ticket := self._ticket()) is not None:
+                self.judged_since = time.monotonic()
                 try:
                     preview = await self._link.preview(ticket)
                 except LinkError as error:
                     preview = None
                     if ticket == self._ticket():
                         self._wanted = False
+                        self._came_to = []
                         self.show_outcome([((str(error).removeprefix(UNSENT), "warn"),)])
                 if ticket != self._ticket():
                     continue
                 if preview is not None:
-                    self.show_outcome(preview_lines(preview))
+                    self._came_to = preview_lines(preview)
+                    self.show_outcome(self._came_to)
                     if self._wanted:
                         self._wanted = False
                         self._confirm(ticket, preview)
                 return
         finally:
-            self._judging = False
+            self._judging, self.judged_since = False, None
 
     async def _judge_asked(self) -> None:
         """What the order that is asked about comes to now: an answer may take minutes."""
@@ -156,6 +174,7 @@ class TicketScreen(FormScreen):
             question, ticket = self.asked, self._asked
             if question is None or ticket is None:
                 return
+            self.judged_since = time.monotonic()
             try:
                 preview = self._shown = await self._link.preview(ticket)
                 lines = [*_question(ticket, preview)]
@@ -169,7 +188,7 @@ class TicketScreen(FormScreen):
                 question.tell(lines)
                 question.choices.describe("yes", detail)
         finally:
-            self._judging = False
+            self._judging, self.judged_since = False, None
 
     # --- sent --------------------------------------------------------------------------------------
 

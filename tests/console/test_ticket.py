@@ -143,6 +143,48 @@ async def test_the_question_tells_what_the_order_comes_to_now() -> None:
         assert placed(link)[0].quantity == "0.05"
 
 
+async def test_a_line_that_stands_still_leaves_no_old_verdict_as_it_was() -> None:
+    """Ten seconds of an old price and "approved", until the request had given up."""
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, *MARKET, "down", "down", "0", ".", "0", "5")
+        await judged(pilot, app)
+        screen = app.screen
+        assert isinstance(screen, TicketScreen)
+        gate, preview = asyncio.Event(), link.preview
+
+        async def stalled(ticket: OrderTicket):  # type: ignore[no-untyped-def]
+            await gate.wait()
+            return await preview(ticket)
+
+        link.preview = stalled  # type: ignore[method-assign]
+        screen.follow()
+        await until(pilot, lambda: screen.judged_since is not None)
+        screen.follow()
+        assert "approved" in text_of(app), "no line answers at once"
+        assert screen.judged_since is not None
+        screen.judged_since -= 3
+        screen.follow()
+        assert "no answer for 3 s" in text_of(app) and "approved" not in text_of(app)
+        assert {style for line in screen._outcome.lines[:-1] for _, style in line} == {"stale"}
+        gate.set()
+        await judged(pilot, app)
+        assert "no answer" not in text_of(app)
+
+        await confirm(pilot, app)
+        question = app.screen
+        assert isinstance(question, ConfirmScreen)
+        gate.clear()
+        screen.follow()
+        await until(pilot, lambda: screen.judged_since is not None)
+        screen.judged_since -= 4
+        screen.follow()
+        assert "no answer for 4 s" in text_of(app) and "approved" not in text_of(app)
+        assert {style for line in question._lines.lines[:-1] for _, style in line} == {"stale"}
+        gate.set()
+        await until(pilot, lambda: "approved" in text_of(app))
+
+
 async def test_what_is_unconfirmed_keeps_its_token_and_is_placed_once() -> None:
     link = FakeLink()
     async with desk(link) as (app, pilot):
