@@ -7,11 +7,14 @@ from collections import deque
 from collections.abc import Callable
 
 from engine.api.market_protocol import LatencyRow
+from engine.events import OrderRequest, Purpose
 from engine.histogram import Histogram
 from engine.slices import Work
 
 BOUNDS_US = (*(step * 10.0**power for power in range(7) for step in (1, 2, 5)), 1e7)
 """1 µs to 10 s, three to a decade."""
+_ASKED_FOR = frozenset({Purpose.ENTRY, Purpose.FLATTEN, Purpose.REBALANCE})
+"""Purposes of orders that need no opportunity behind them."""
 BOUNDS_S = tuple(round(bound) / 1e6 for bound in BOUNDS_US)
 
 
@@ -125,14 +128,15 @@ class Stopwatch:
         if self._timer is not None:
             self._stages.decided.add(ns - self._began)
 
-    def approved(self) -> None:
-        if self._timer is not None:
+    def approved(self, request: OrderRequest) -> None:
+        # What a person, an automation or the portfolio asks for follows from no tick.
+        if self._timer is not None and (request.opportunity_id or request.purpose not in _ASKED_FOR):
             self._stages.approved.add(self._timer() - self._began)
 
 
 _ABOUT = (
     ("decided", "decision", "ticks received, decoded → opportunity made of them"),
-    ("approved", "approval", "ticks received, decoded → order approved by risk"),
+    ("approved", "approval", "ticks received, decoded → the desk's order approved by risk"),
     ("journaled", "journal", "journal events handed to the writer → on disk, the desk told"),
     ("submitted", "submission", "order approved → on disk and handed to its gateway"),
     ("acknowledged", "acknowledged", "order handed to its gateway → accepted, and that on disk"),

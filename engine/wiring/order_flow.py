@@ -66,7 +66,7 @@ class OrderFlow:
         *,
         commit: Commit,
         on_outcome: Callable[[str, str], None],
-        on_approved: Callable[[], None],
+        on_approved: Callable[[OrderRequest], None],
         on_repeater: Callable[[str, str], None],
         alert: Callable[[str, str, str], None],
         record: Callable[[Verdict], None],
@@ -177,7 +177,7 @@ class OrderFlow:
             quote = self._features.live_quote(instrument.index)
         judgement = self.gate.judge(request, self.views.view(request, instrument, quote, now))
         if judgement.approved:
-            self._on_approved()
+            self._on_approved(request)
         # The order is decided: words and records follow.
         verdict = judgement.verdict()
         self._record(verdict)

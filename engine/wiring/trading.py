@@ -51,7 +51,7 @@ class Trading:
         on_drop: Callable[[Drop], None],
         on_outcome: Callable[[str, str], None],
         on_held: Callable[[str, str], None],
-        on_approved: Callable[[], None],
+        on_approved: Callable[[OrderRequest], None],
         on_repeater: Callable[[str, str], None],
         alert: Callable[[str, str, str], None],
         record: Callable[[Verdict], None],

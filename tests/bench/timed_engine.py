@@ -22,7 +22,7 @@ from engine.config import (
     RiskConfig,
     SimulatedConfig,
 )
-from engine.events import MarketEvent, Trade
+from engine.events import MarketEvent, OrderRequest, Trade
 from engine.wiring.desk import Desk
 from engine.wiring.engine_options import EngineOptions
 from engine.wiring.latency import Stopwatch
@@ -47,10 +47,10 @@ def main(port: str, state_dir: str, out: str, frames_per_s: str, listen: str = "
             if isinstance(event, Trade):
                 noted.extend((now, now - event.event_ns, approved))
 
-    def on_approved(self: Stopwatch) -> None:
+    def on_approved(self: Stopwatch, request: OrderRequest) -> None:
         nonlocal approved
         approved = 1
-        approvals(self)
+        approvals(self, request)
 
     Desk.on_events, Stopwatch.approved = on_events, on_approved  # type: ignore[method-assign]
     url = f"127.0.0.1:{port}"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 from engine.api.market_protocol import LatencyRow
-from engine.events import JournalEvent, OrderState
+from engine.events import NS, JournalEvent, OrderState, Purpose
 from engine.slices import at_once
 from engine.wiring import order_times
 from engine.wiring.latency import BOUNDS_US, LatencyWindow, Stages
 from engine.wiring.order_times import OrderTimes
 from tests.store.samples import fill, request, transition
+from tests.wiring.one_market import A, Market
+from tests.wiring.placed_orders import place
 
 
 def test_percentiles_and_buckets_are_of_the_newest() -> None:
@@ -100,3 +103,40 @@ def test_orders_that_nothing_is_heard_of_are_forgotten() -> None:
     assert len(orders.times._left) == len(orders.times._working) == order_times.MOST
     orders.write(fill(order_times.MOST + 49), takes=1)
     assert orders.figures()["first fill"][0] == 1
+
+
+def test_an_order_that_a_person_places_is_no_decision_of_the_desk() -> None:
+    """It came seconds after the last tick of a quiet market, and the desk was told to be as slow."""
+    market = Market()
+    watch, now = market.desk._stopwatch, [0]
+    watch._timer = lambda: now[0]
+    market.tick()
+    now[0] += 4 * NS
+    (verdict,) = place(market.desk, quantity="1")
+    assert verdict.approved and market.desk.latency.count == 0
+    market.bench.release()
+    for _ in range(3):
+        market.tick()
+        market.bench.release()
+    assert market.held == 1
+
+    now[0] += 4 * NS
+    market.desk.trading.close_part(A, Decimal(50), limited=False)
+    assert market.desk.latency.count == 0, "closed by a person"
+
+
+def test_what_the_desk_decides_is_timed_from_its_tick() -> None:
+    market = Market()
+    watch, now = market.desk._stopwatch, [0]
+    watch._timer = lambda: now[0]
+    market.tick()
+    now[0] += 50_000
+    market.act()
+    assert market.desk.latency.percentile_us(1) == 50
+
+    for _ in range(3):
+        market.bench.release()
+        market.tick()
+    assert market.held > 0
+    market.tick(90.0)
+    assert Purpose.STOP_LOSS in market.purposes() and market.desk.latency.count == 2
