@@ -15,7 +15,7 @@ from engine.store.daily import StoredOrder
 from engine.wiring.daily_context import Context, StepFailed
 
 LOOK_S = 0.5
-"""What was looked at is believed for so long."""
+"""Prices that were there are believed for so long."""
 NO_PRICE = "no price of it yet"
 
 
@@ -48,17 +48,20 @@ class Readiness:
             return ""
         if abs(self._context.clock() - self._looked_ns) >= LOOK_S * NS:
             self._look()
-        if self._away and order.phase == "add" and self._at_broker(order.symbol):
-            return self._away  # exits leave without updates
+        if order.phase == "add" and self._at_broker(order.symbol):  # exits leave without updates
+            self._look_for_brokers()  # each time: a stream that is cut refuses from that moment on
+            if self._away:
+                return self._away
         return self._faults.get(order.symbol, NO_PRICE)
 
     def _look(self) -> None:
-        ask = self._context.desk.ask
-        rows = ask("GET", "/v1/data", tuple[SymbolDataRow, ...])
+        rows = self._context.desk.ask("GET", "/v1/data", tuple[SymbolDataRow, ...])
         self._faults = {row.symbol: row.stale_reason for row in rows}
-        gateways = ask("GET", "/v1/reconciliation", tuple[ReconciliationRow, ...])
-        self._away = "; ".join(f"{row.gateway}: {row.away}" for row in gateways if row.away)
         self._looked_ns = self._context.clock()
+
+    def _look_for_brokers(self) -> None:
+        rows = self._context.desk.ask("GET", "/v1/reconciliation", tuple[ReconciliationRow, ...])
+        self._away = "; ".join(f"{row.gateway}: {row.away}" for row in rows if row.away)
 
     def _at_broker(self, symbol: str) -> bool:
         return symbol in self._context.config.brokers.alpaca.symbols

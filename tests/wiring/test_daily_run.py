@@ -109,7 +109,7 @@ def test_a_run_that_is_killed_anywhere_sends_each_order_once(anew: Callable[[], 
         assert_done(desk, where)
 
 
-@pytest.mark.parametrize("lives", [19, 31])
+@pytest.mark.parametrize("lives", [21, 31])
 def test_a_run_that_is_killed_again_and_again_gets_there(anew: Callable[[], Path], lives: int) -> None:
     """However short its lives are, as long as each gets one step further."""
     desk, where = Desk(), anew()
