@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from engine.events import NS, Family, FeatureRow, Signal
+from engine.strategies.apart import Apart
 from engine.strategies.base import LONGEST_S, Strategy
 from engine.strategies.settings import StrategyInfo, StrategyState, Switches, describe
 from engine.text import clean
@@ -35,9 +35,9 @@ class Entry:
         "_name",
         "_owned",
         "_slow",
+        "apart",
         "broken",
         "budget_pct",
-        "context",
         "enabled",
         "error",
         "kind",
@@ -55,16 +55,15 @@ class Entry:
         kind: type[Strategy],
         params: Strategy.Params,
         origin: str = "",
-        context: Context | None = None,
+        apart: Apart | None = None,
     ) -> None:
-        """``origin``: "" for a built-in one, else the file or entry point; ``context``: its source's."""
+        """``origin``: "" for a built-in one, else the file or entry point; ``apart``: its source's."""
         self.kind = kind
         self._name = kind.name
         self.params = params
         self.origin = origin
-        self.context = Context() if context is None else context
-        """What runs of a user's strategy runs in it, and so does its file: a precision of decimals or an
-        error state of NumPy that it sets must not be the desk's."""
+        self.apart = Apart() if apart is None else apart
+        """All that runs of a user's strategy runs in it."""
         self.strategy = Strategy(params)
         """Does nothing, until ``renew``."""
         self.enabled = False
@@ -82,7 +81,7 @@ class Entry:
 
     def renew(self, params: Strategy.Params, bars: Bars) -> None:
         """A new instance that remembers nothing. When its constructor raises, the old one stays."""
-        strategy = self.context.run(self.kind, params)
+        strategy = self.apart.run(self.kind, params)
         strategy.connect(bars)
         self.params = params
         self.strategy = strategy

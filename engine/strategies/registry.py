@@ -171,11 +171,11 @@ class StrategySet:
         return found
 
     def _timed(self, entry: Entry, call: Callable[[*_Given], _Answer], *given: *_Given) -> _Answer:
-        """A call of a user's strategy, which may be slow, in its own context."""
+        """A call of a user's strategy, which may be slow."""
         if self._timer is None:
-            return entry.context.run(call, *given)
+            return entry.apart.run(call, *given)
         began = self._timer()
-        answer = entry.context.run(call, *given)
+        answer = entry.apart.run(call, *given)
         entry.took((self._timer() - began) / 1e9, self._limit_s)
         return answer
 
@@ -402,14 +402,14 @@ class StrategySet:
 
     def _make(self, kind: type[Strategy], source: Source | None, before: Entry | None) -> Entry:
         """An entry by its section of the configuration, or by the one it stands for. ``source``: a user's."""
-        origin, context = ("", None) if source is None else (source.origin, source.context)
+        origin, apart = ("", None) if source is None else (source.origin, source.apart)
         section = self._settings.get(kind.name, {})
         if before is None or before.broken:
             chosen, params = parse(kind.name, kind, section)
-            entry = Entry(kind, params, origin, context)
+            entry = Entry(kind, params, origin, apart)
             entry.set(chosen)
         else:
-            entry = Entry(kind, kept_params(kind, section, fitting(before)), origin, context)
+            entry = Entry(kind, kept_params(kind, section, fitting(before)), origin, apart)
             entry.take_over(before)
         entry.renew(entry.params, self._bars)
         return entry

@@ -20,6 +20,7 @@ from engine.errors import ConfigError
 from engine.refusal import refused
 from engine.strategies.base import Strategy
 from engine.text import clean
+from engine.user_module import told as told_of
 
 MAX_WEIGHT = 100.0
 _WORD = 1 << 63
@@ -173,6 +174,8 @@ def _into(name: str, values: dict[str, Any], into: type[_S], known: str) -> _S:
     except msgspec.ValidationError as error:
         told = refused(error, into, values)
         raise ConfigError(f"strategies.{name}.{told}; its keys are {known}") from None
+    except Exception as error:  # a user's __post_init__: a start that takes up what was kept must not fail
+        raise ConfigError(f"strategies.{name}: its parameters are refused, {told_of(error)}") from None
     return params
 
 

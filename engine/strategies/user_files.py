@@ -13,12 +13,12 @@ import keyword
 import sys
 import traceback
 from collections.abc import Collection, Iterator
-from contextvars import Context
 from pathlib import Path
 
 from engine import user_module
 from engine.errors import ConfigError
 from engine.events import Family
+from engine.strategies.apart import Apart
 from engine.strategies.base import Strategy
 from engine.strategies.settings import Switches, check_params
 from engine.text import clean
@@ -52,14 +52,13 @@ def error_of(trace: str) -> str:
 class Source:
     """A file or entry point with the strategies that it defines, or why it does not."""
 
-    __slots__ = ("context", "digest", "error", "kinds", "module", "name", "origin", "trace")
+    __slots__ = ("apart", "digest", "error", "kinds", "module", "name", "origin", "trace")
 
     def __init__(self, name: str, origin: str, digest: str = "") -> None:
         self.name = name
         """A file's stem, or the entry point's name: what it is called when it defines nothing."""
         self.origin = origin
-        self.context = Context()
-        """All of its code runs in it: what it sets about decimals or NumPy is not the desk's."""
+        self.apart = Apart()
         self.digest = digest
         """Of the file's bytes; "" of what could not be read."""
         self.module = ""
@@ -118,7 +117,7 @@ def read_entry_points(taken: Collection[str]) -> list[Source]:
         package = point.dist.name if point.dist is not None else "unknown"
         source = Source(clean(point.name, 40), clean(f"{package}: {point.value}", 120))
         try:
-            kind = source.context.run(point.load)
+            kind = source.apart.load(point.load)
             if not (isinstance(kind, type) and issubclass(kind, Strategy)):
                 raise ConfigError(f"entry point {point.name} is no Strategy subclass")
             _check(kind, taken)
@@ -141,7 +140,7 @@ def _read(path: Path, known: Source | None, taken: Collection[str], refusal: str
         if known is not None and known.digest == source.digest and not known.error:
             return known
         source.module = f"_tickdesk_strategy_{path.stem}_{next(_numbers)}"
-        source.kinds = tuple(_defined(path, text, source.module, source.context))
+        source.kinds = tuple(_defined(path, text, source.module, source.apart))
         for kind in source.kinds:
             _check(kind, taken)
         names = [kind.name for kind in source.kinds]
@@ -156,9 +155,9 @@ def _read(path: Path, known: Source | None, taken: Collection[str], refusal: str
     return source
 
 
-def _defined(path: Path, text: bytes, name: str, context: Context) -> Iterator[type[Strategy]]:
+def _defined(path: Path, text: bytes, name: str, apart: Apart) -> Iterator[type[Strategy]]:
     """Import the file and yield the strategies that it defines, in its order."""
-    for kind in list(vars(context.run(user_module.run, path, text, name)).values()):
+    for kind in list(vars(apart.load(user_module.run, path, text, name)).values()):
         if isinstance(kind, type) and issubclass(kind, Strategy) and kind.__module__ == name:
             yield kind
 

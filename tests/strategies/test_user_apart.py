@@ -1,13 +1,16 @@
-"""What a user's strategy sets about numbers is its own, and what it yields is heard."""
+"""What a user's strategy sets and prints is its own, and what it yields is heard."""
 
 from __future__ import annotations
 
+import sys
+import warnings
 from decimal import Decimal, getcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from engine.errors import ConfigError
 from engine.strategies.registry import StrategySet
 from tests.strategies.rows import feature_row, hear
 
@@ -86,3 +89,45 @@ def test_a_generator_of_signals_is_heard(folder: Path) -> None:
     (signal,) = strategies.on_scores(1, {"sim:A": 0.02, "sim:B": -0.02})
     assert (signal.symbol, signal.source) == ("sim:A", "yields")
     assert next(s.signals for s in strategies.states() if s.name == "yields") == 1
+
+
+def test_what_it_prints_is_no_part_of_what_a_command_tells(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder, YIELDS.replace("for symbol", "print('asked')\n        for symbol") + "\nprint('read')\n")
+    told_to = sys.stdout
+    StrategySet({"model": {"enabled": False}}, folder).on_scores(1, {"sim:A": 0.02, "sim:B": -0.02})
+    assert sys.stdout is told_to
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "read\nasked\n")
+
+
+def test_its_filter_of_warnings_fails_nobody_elses_file(folder: Path) -> None:
+    write(folder, "import warnings\nwarnings.simplefilter('error')\n" + YIELDS)
+    before = list(warnings.filters)
+    StrategySet({}, folder)
+    assert list(warnings.filters) == before
+
+
+REFUSES = """
+from engine.strategies.base import Strategy
+
+
+class Picky(Strategy):
+    name = "picky"
+    description = "checks its parameters with a fault in it"
+
+    class Params(Strategy.Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
+        level: int = 1
+
+        def __post_init__(self):
+            {}[self.level - 1] if self.level != 1 else None
+"""
+
+
+def test_a_fault_in_its_check_of_parameters_is_a_refusal(folder: Path) -> None:
+    write(folder, REFUSES)
+    strategies = StrategySet({}, folder)
+    with pytest.raises(ConfigError, match=r"strategies\.picky: its parameters are refused, KeyError: 4"):
+        strategies.set_params("picky", {"level": 5})
+    assert strategies.enabled("picky") and strategies.settings()["picky"]["level"] == 1
