@@ -204,6 +204,11 @@ class StrategySet:
         return self._on_bars
 
     @property
+    def heard_scores(self) -> Sequence[str]:
+        """Those that define ``on_scores``, on or off."""
+        return [name for name, entry in self._entries.items() if entry.defines("on_scores")]
+
+    @property
     def rise_watch(self) -> tuple[float, float, float, int] | None:
         """(min change in percent, min volume in base units, min notional, min trades) to watch between bars,
         all that is asked of a rise: it is told once. None when nobody asks."""

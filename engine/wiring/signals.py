@@ -116,7 +116,7 @@ class Signals:
             self._symbols,
             on_batch=self._on_late_batch,
             top_n=self._top_n,
-            on_gone=lambda: self.blender.drop_source(Model.name),
+            on_gone=self._forget_model,
         )
         self._trading = False
         self.signals = 0
@@ -243,6 +243,11 @@ class Signals:
         params = self.strategies.params(Model.name)
         assert isinstance(params, Model.Params)
         return params.top_n
+
+    def _forget_model(self) -> None:
+        """Nothing counts any more that rests on the scores of a model that is gone, whoever said it."""
+        for name in self.strategies.heard_scores:
+            self.blender.drop_source(name)
 
     def _on_late_batch(self, batch: Batch) -> None:
         self._take_batch(batch, self._features.now_ns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +75,30 @@ def test_what_a_fresh_blend_rests_on_is_kept_once() -> None:
     assert all(any(p.age_ns == 0 and p.family is Family.TECHNICAL for p in b.inputs) for b in blends)
     assert any(p.family is not Family.TECHNICAL for b in blends for p in b.inputs), "quant scores are in it"
     assert bench.desk.signals.blends > len(blends), "those between two signals are only counted"
+
+
+FOLLOWS = """
+from engine.strategies.base import Strategy
+
+
+class Follows(Strategy):
+    name = "follows"
+    description = "follows a model's scores"
+
+    def on_scores(self, ns, scores):
+        return [self.signal(symbol, ns, 0.5, 0.5, "liked") for symbol in scores]
+"""
+
+
+def test_what_a_users_strategy_made_of_scores_ends_with_the_model(tmp_path: Path) -> None:
+    path = tmp_path / "follows.py"
+    path.write_text(FOLLOWS)
+    path.chmod(0o600)
+    bench = Bench(Config(strategies_dir=str(tmp_path)))
+    bench.desk.intake.add_symbol(SYMBOL, 100.0)
+    signals = bench.desk.signals
+    (said,) = signals.strategies.on_scores(START_NS, {SYMBOL: 0.02})
+    signals.on_context([said, mood()])
+    signals.scoring.set_active(None)
+    found = signals.symbol_signals(SYMBOL, START_NS)
+    assert found is not None and [part.source for part in found.inputs] == ["sentiment"]
