@@ -62,6 +62,8 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     rss_bytes: int = 0
     cpu_pct: float = 0.0
     version: str = ""
+    protocol: int = 1
+    """Of ``engine.bus.topology``; the first was not told."""
     config: str = ""
     """Digest of what all must agree upon."""
     feeds: tuple[dict[str, Any], ...] = ()

@@ -22,9 +22,12 @@ from engine.text import clean
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-PROTOCOL = 1
-"""Of ``engine.bus.messages``: counted on with every change that another version cannot read."""
-_FIXED = ("protocol", "shards")
+PROTOCOL = 2
+"""Of ``engine.bus.messages``: counted on with every change that an earlier version cannot read. A later one
+reads what earlier ones wrote, and while they are there writes what they can read."""
+GRIDS_IN_PLACE = 2
+"""The first that reads ``GridChange`` among a round's news."""
+_FIXED = ("shards",)
 """The streams and the checkpoints in them are made by these."""
 _SECTIONS = ("features", "strategies", "symbols", "quality", "exits")
 """What a features worker computes by."""
@@ -37,7 +40,12 @@ for i = 1, #told, 2 do known[told[i]] = told[i + 1] end
 local differ = {}
 for i = 2, #ARGV, 3 do
     local was = known[ARGV[i]]
-    if was and was ~= ARGV[i + 1] and (ARGV[1] ~= '0' or ARGV[i + 2] == '1') then
+    local wrong = was and was ~= ARGV[i + 1] and (ARGV[1] ~= '0' or ARGV[i + 2] == '1')
+    if was and ARGV[i] == 'protocol' then
+        wrong = (tonumber(was) or math.huge) > tonumber(ARGV[i + 1])
+        if ARGV[1] ~= '0' and not wrong then ARGV[i + 1] = was end
+    end
+    if wrong then
         differ[#differ + 1] = ARGV[i]
         differ[#differ + 1] = was
     end
@@ -64,7 +72,8 @@ async def agree(redis: Redis, keys: Keys, mine: Mapping[str, str], alive: int) -
     """Write down what is agreed upon, or see that it is the same.
 
     ``alive``: how many other workers are there (``Registry.rows``). Without any, what is no property of the
-    streams themselves may be another than before. Raises BusError with what differs.
+    streams themselves may be another than before. An earlier protocol stays as long as others are there that
+    may go by it; a later one is refused. Raises BusError with what differs.
     """
     arguments: list[str | int] = [alive]
     for name, value in mine.items():
@@ -74,7 +83,9 @@ async def agree(redis: Redis, keys: Keys, mine: Mapping[str, str], alive: int) -
         return
     differ = dict(zip(told[::2], told[1::2], strict=True))
     what = ", ".join(f"{name} is {mine[name]} here and {was} there" for name, was in differ.items())
-    if any(name in _FIXED for name in differ):
+    if "protocol" in differ:
+        advice = "a later tickdesk wrote there: run that version here, too, or choose another bus.prefix"
+    elif any(name in _FIXED for name in differ):
         advice = "configure it as there, or choose another bus.prefix"
     else:
         advice = "start all workers with one configuration, or stop the others first"

@@ -25,7 +25,7 @@ from engine.bus.keys import Keys
 from engine.bus.lease import Lease
 from engine.bus.registry import BEAT_S, Registry, WorkerRow
 from engine.bus.server import LoadingError, check, reaching, server
-from engine.bus.topology import agree, agreed, digest
+from engine.bus.topology import PROTOCOL, agree, agreed, digest
 from engine.clock import Clock, LiveClock
 from engine.config import Config
 from engine.errors import BusError, TickdeskError
@@ -245,6 +245,7 @@ class Worker:
             rss_bytes=rss_bytes(),
             cpu_pct=round(100 * (cpu_s - self._cpu_s) / passed_s, 1),
             version=_version(),
+            protocol=PROTOCOL,
             config=digest(self._agreed),
         )
         self._beaten_s, self._cpu_s = now_s, cpu_s

@@ -23,6 +23,7 @@ from engine.events import MarketEvent
 from engine.feeds.tape import Tape
 from engine.workers.behind import Behind
 from engine.workers.cut import Cut
+from engine.workers.earlier import Earlier
 from engine.workers.frame import Frame, acquired
 from engine.workers.listings import list_forgotten
 from engine.workers.rounds import Rounds
@@ -60,6 +61,7 @@ class Market:
         self._rounds: Rounds | None = None
         self._source: LiveSource | TapeSource | None = None
         self.behind = Behind(frame.config.bus.most_behind)
+        self._earlier = Earlier(frame.registry)
         self._room = asyncio.Event()
         """Set when a round can be sent."""
         self._listing: asyncio.Task[None] | None = None
@@ -90,6 +92,7 @@ class Market:
     async def _work(self, publisher: Publisher) -> None:
         await publisher.opened()
         last = await self._last_round()
+        await self._earlier.look()
         if last is not None:
             kept = await self._frame.redis.get(self._keys.behind)
             self.behind.take_up(kept, publisher.numbers[self._keys.rounds])
@@ -221,8 +224,8 @@ class Market:
     def _put(self, cut: Cut | None, source: str = "", position: int = 0) -> None:
         if cut is None:
             return
-        assert self._publisher is not None
-        round_ = cut.round
+        assert self._publisher is not None and self._rounds is not None
+        round_ = self._earlier.legible(cut.round, self._rounds)
         if source:
             round_ = msgspec.structs.replace(round_, source=source, position=position)
         self._room.clear()
@@ -346,6 +349,7 @@ class Market:
             try:
                 if self._rounds is not None:
                     await list_forgotten(self._frame.redis, self._keys, self._rounds)
+                await self._earlier.look()
                 trimmed = await trimmer.trim()
             except Exception as error:  # the publisher says that the server is away
                 log.debug("trim: %s", error)

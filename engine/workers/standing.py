@@ -15,7 +15,7 @@ from engine.api.health_protocol import BusHealth
 from engine.bus.inspect import Inspection, inspect
 from engine.bus.registry import BEAT_S, Registry, WorkerRow
 from engine.bus.server import NEARLY_FULL, unwell
-from engine.bus.topology import agree, agreed
+from engine.bus.topology import PROTOCOL, agree, agreed
 from engine.errors import BusError
 from engine.wiring.metrics.bus import GroupLag, Stage, Whole
 from engine.workers.far_feed import FarFeed, far_feeds
@@ -173,6 +173,7 @@ class Standing:
             lag_ms=round(behind, 3),
             lost=engine.lost,
             version=_version(),
+            protocol=PROTOCOL,
             socket=str(socket_path(engine.options.state_dir)),
         )
         self._counted, self._beaten_s, self._cpu_s = ticks, now_s, cpu_s

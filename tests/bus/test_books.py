@@ -54,6 +54,22 @@ async def test_the_registry_tells_who_is_there_and_who_is_gone(redis) -> None:  
         assert await registry.rows() == []
 
 
+async def test_another_version_is_one_topology_with_earlier_workers_and_not_with_later_ones(redis) -> None:  # type: ignore[no-untyped-def]
+    """Redis remembers what the last ones went by: an upgrade must not be refused for it."""
+    mine = agreed(Config())
+    earlier, later = ({**mine, "protocol": str(int(mine["protocol"]) + step)} for step in (-1, 1))
+    await agree(redis, KEYS, earlier, alive=0)
+    await agree(redis, KEYS, mine, alive=1)
+    await agree(redis, KEYS, earlier, alive=1)  # one that is started again meanwhile
+    await agree(redis, KEYS, mine, alive=0)
+    for alive in (0, 1):
+        with pytest.raises(BusError, match=r"protocol is .* a later tickdesk wrote there"):
+            await agree(redis, KEYS, earlier, alive)
+    await agree(redis, KEYS, later, alive=0)
+    with pytest.raises(BusError, match="run that version here, too"):
+        await agree(redis, KEYS, mine, alive=1)
+
+
 async def test_workers_of_another_configuration_are_refused(redis) -> None:  # type: ignore[no-untyped-def]
     mine = agreed(Config(), kind="tape")
     await agree(redis, KEYS, mine, alive=0)
