@@ -74,6 +74,9 @@ class Config(Section, frozen=True):
     strategy_limit_ms: Annotated[float, Meta(ge=1, le=60_000)] = 200.0
     """A user's strategy that takes longer for all symbols in three calls in a row is disabled; never in a
     replay. One indicator of pandas takes some 5 ms a symbol, and twice that on a machine with other work."""
+    strategy_stuck_s: Annotated[float, Meta(ge=0.5, le=600)] = 10.0
+    """A call of a user's strategy that takes longer is interrupted, and the strategy disabled: meanwhile the
+    desk stands still. Reading its file and making it may take a minute. Never in a replay."""
     feeds: dict[str, FeedConfig] = msgspec.field(default_factory=dict)
     simulated: SimulatedConfig = SimulatedConfig()
     symbols: SymbolNames = msgspec.field(default_factory=dict)

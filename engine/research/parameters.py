@@ -28,7 +28,16 @@ Kinds = Mapping[str, type[Strategy]]
 
 UNTRIED = frozenset(
     {
-        *("strategies_dir", "strategy_limit_ms", "feeds", "simulated", "symbols", "collection", "cache"),
+        *(
+            "strategies_dir",
+            "strategy_limit_ms",
+            "strategy_stuck_s",
+            "feeds",
+            "simulated",
+            "symbols",
+            "collection",
+            "cache",
+        ),
         *("record", "brokers", "performance", "notify", "automations", "bus", "link", "api", "console"),
         *("engine", "alarms", "logging"),
     }

@@ -81,12 +81,16 @@ class Entry:
 
     def renew(self, params: Strategy.Params, bars: Bars) -> None:
         """A new instance that remembers nothing. When its constructor raises, the old one stays."""
-        strategy = self.apart.run(self.kind, params)
-        strategy.connect(bars)
+        strategy = self.apart.load(self._made, params, bars)
         self.params = params
         self.strategy = strategy
         self._slow = 0
         self._candidates = strategy.candidates if self.defines("candidates") else None
+
+    def _made(self, params: Strategy.Params, bars: Bars) -> Strategy:
+        strategy = self.kind(params)
+        strategy.connect(bars)
+        return strategy
 
     def set(self, switches: Switches) -> None:
         self.enabled, self.weight = switches.enabled, switches.weight

@@ -71,11 +71,13 @@ class StrategySet:
         bars: Bars = no_bars,
         timer: Callable[[], int] | None = None,
         limit_s: float = 0.05,
+        stuck_s: float = 0.0,
     ) -> None:
         """``settings``: per strategy ``enabled``, ``weight``, ``symbols`` (empty = all), ``budget_pct`` and
         its parameters. ``folder``: of the users' strategies; None: built-in ones only. ``bars(symbol,
         count)``: closed bars. ``timer``: a clock in ns, with which users' strategies that keep taking longer
-        than ``limit_s`` are disabled; None (a replay, which must not depend on the machine): never.
+        than ``limit_s`` are disabled, and a call is interrupted after ``stuck_s`` (0: never); None (a replay,
+        which must not depend on the machine): never.
 
         Raises ConfigError, one line naming the key and the fix.
         """
@@ -93,7 +95,8 @@ class StrategySet:
         for name, kind in STRATEGIES.items():
             self._entries[name] = self._make(kind, None, None)
             self.weights[name] = self._entries[name].weight
-        self._users = None if folder is None else Users(folder, STRATEGIES, self._make)
+        stuck_s = 0.0 if timer is None else stuck_s
+        self._users = None if folder is None else Users(folder, STRATEGIES, self._make, stuck_s)
         if self._users is not None:
             self._take_users(self._users.start())
         broken = any(entry.broken for entry in self._entries.values())

@@ -22,13 +22,15 @@ Make = Callable[[type[Strategy], Source, Entry | None], Entry]
 class Users:
     """Reads the users' folder and packages, and makes entries of what they define.
 
-    A source that cannot be used costs only itself: its entry says why. ``taken``: the built-in names.
+    A source that cannot be used costs only itself: its entry says why. ``taken``: the built-in names;
+    ``stuck_s``: see ``Apart``.
     """
 
-    def __init__(self, folder: Path, taken: Collection[str], make: Make) -> None:
+    def __init__(self, folder: Path, taken: Collection[str], make: Make, stuck_s: float) -> None:
         self._folder = folder
         self._taken = taken
         self._make = make
+        self._stuck_s = stuck_s
         self._files: dict[str, Source] = {}
         self._packages: list[Source] = []
         self.failed: list[tuple[str, str]] = []
@@ -39,7 +41,7 @@ class Users:
     def start(self) -> dict[str, Entry]:
         """Entries by name: of packages, then of files, each sorted."""
         self.failed = []
-        self._packages = read_entry_points(self._taken)
+        self._packages = read_entry_points(self._taken, self._stuck_s)
         entries: dict[str, Entry] = {}
         for source in self._packages:
             self._take(source, {}, entries, set())
@@ -59,7 +61,7 @@ class Users:
     def _read_files(self, before: Mapping[str, Entry], entries: dict[str, Entry]) -> list[str]:
         known, told = self._files, []
         self._files = {}
-        read = read_folder(self._folder, known, self._taken)
+        read = read_folder(self._folder, known, self._taken, self._stuck_s)
         kept: set[str] = set()
         for source in read:
             old = known.get(source.origin)

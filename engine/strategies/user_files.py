@@ -54,12 +54,13 @@ class Source:
 
     __slots__ = ("apart", "digest", "error", "kinds", "module", "name", "origin", "trace")
 
-    def __init__(self, name: str, origin: str, digest: str = "") -> None:
+    def __init__(self, name: str, origin: str, stuck_s: float) -> None:
+        """``stuck_s``: see ``Apart``."""
         self.name = name
         """A file's stem, or the entry point's name: what it is called when it defines nothing."""
         self.origin = origin
-        self.apart = Apart()
-        self.digest = digest
+        self.apart = Apart(stuck_s)
+        self.digest = ""
         """Of the file's bytes; "" of what could not be read."""
         self.module = ""
         """Name in ``sys.modules``."""
@@ -86,7 +87,9 @@ def is_file_of_users(path: Path) -> bool:
     return path.suffix == ".py" and not path.name.startswith(".")
 
 
-def read_folder(folder: Path, known: dict[str, Source], taken: Collection[str]) -> list[Source]:
+def read_folder(
+    folder: Path, known: dict[str, Source], taken: Collection[str], stuck_s: float
+) -> list[Source]:
     """The folder's ``*.py`` files, sorted by name. A folder that is not there has none.
 
     ``known``: sources by origin; what did not change since is the same object. ``taken``: names that are not
@@ -98,10 +101,10 @@ def read_folder(folder: Path, known: dict[str, Source], taken: Collection[str]) 
     except FileNotFoundError:
         return []
     except OSError as error:
-        source = Source(clean(folder.name, 40), str(folder))
+        source = Source(clean(folder.name, 40), str(folder), stuck_s)
         source.refuse(ConfigError(f"strategies_dir {folder}: {error.strerror}"))
         return [source]
-    return [_read(path, known.get(str(path)), taken, refusal) for path in paths]
+    return [_read(path, known.get(str(path)), taken, refusal, stuck_s) for path in paths]
 
 
 def offered() -> tuple[importlib.metadata.EntryPoint, ...]:
@@ -110,12 +113,12 @@ def offered() -> tuple[importlib.metadata.EntryPoint, ...]:
     return tuple(sorted(found, key=lambda point: (point.name, point.value)))
 
 
-def read_entry_points(taken: Collection[str]) -> list[Source]:
+def read_entry_points(taken: Collection[str], stuck_s: float) -> list[Source]:
     """The strategies that installed packages offer, sorted by name."""
     found = []
     for point in offered():
         package = point.dist.name if point.dist is not None else "unknown"
-        source = Source(clean(point.name, 40), clean(f"{package}: {point.value}", 120))
+        source = Source(clean(point.name, 40), clean(f"{package}: {point.value}", 120), stuck_s)
         try:
             kind = source.apart.load(point.load)
             if not (isinstance(kind, type) and issubclass(kind, Strategy)):
@@ -130,8 +133,10 @@ def read_entry_points(taken: Collection[str]) -> list[Source]:
     return found
 
 
-def _read(path: Path, known: Source | None, taken: Collection[str], refusal: str | None) -> Source:
-    source = Source(clean(path.stem, 40), str(path))
+def _read(
+    path: Path, known: Source | None, taken: Collection[str], refusal: str | None, stuck_s: float
+) -> Source:
+    source = Source(clean(path.stem, 40), str(path), stuck_s)
     try:
         if refusal:
             raise ConfigError(refusal)

@@ -96,6 +96,7 @@ class Signals:
             bars=lambda symbol, count: features.bars(self._indices[symbol], count),
             timer=timer,
             limit_s=config.strategy_limit_ms / 1e3,
+            stuck_s=config.strategy_stuck_s,
         )
         self._said = self.strategies if said is None else said(self.strategies)
         # Where nothing is ever filled, a hole is not told from a market that was closed.

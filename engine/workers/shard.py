@@ -58,6 +58,7 @@ class Shard:
             bars=self._bars,
             timer=timer,
             limit_s=config.strategy_limit_ms / 1e3,
+            stuck_s=config.strategy_stuck_s,
         )
         self.symbols: list[str] = []
         """By the index that they have here; it rises with ``indices``."""
