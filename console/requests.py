@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -31,8 +32,18 @@ _NO_ANSWER = "NO_ANSWER"
 _KEY, _REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 _AT_WORK, _INTERRUPTED = "KEY_IN_USE", "KEY_INTERRUPTED"
 """The same command, sent under this key before: is being done; was when the engine ended."""
+_JUDGED = (404, 409, 422)
+"""Of an engine that has judged the command itself, or knows its key; others came before it was looked at."""
+_UNTOLD = frozenset({"ControlError", "StoreError", _AT_WORK})
+"""Among these, codes that tell nothing of the same command sent before."""
+AGAIN_S = 600.0
+"""What is asked for so long after the same was asked last is wanted anew."""
 RISK_S = 3.0
 """A person who halts must soon know whether it was heard."""
+
+
+class _AnsweredError(LinkError):
+    """Refused, and by that what became of the command is known."""
 
 
 class Requests:
@@ -43,8 +54,8 @@ class Requests:
         self._at = at_socket(at) if isinstance(at, Path) else at
         self._console = console
         self._session: aiohttp.ClientSession | None = None
-        self._unanswered: dict[tuple[str, str, bytes], str] = {}
-        """The keys of commands that nobody has answered, which may be done."""
+        self._unanswered: dict[tuple[str, str, bytes], tuple[str, float]] = {}
+        """The keys of commands that nobody has answered, which may be done, and when each was asked last."""
 
     async def close(self) -> None:
         if self._session is not None:
@@ -81,16 +92,18 @@ class Requests:
         """A command that does more when it is done twice: the same again, while nobody has answered, is done
         once, and says so."""
         data = b"" if body is None else msgspec.json.encode(body)
-        asked = (method, path, data)
-        key = self._unanswered.setdefault(asked, uuid4().hex)
+        asked, now_s = (method, path, data), time.monotonic()
+        key, asked_s = self._unanswered.get(asked, ("", 0.0))
+        if not key or now_s - asked_s > AGAIN_S:
+            key = uuid4().hex
+        self._unanswered[asked] = key, now_s
         try:
             content, replayed = await self._exchange(method, path, data, timeout_s, key)
-        except LinkError as error:
-            if not isinstance(error, NoAnswerError) and not str(error).startswith(UNSENT):
-                del self._unanswered[asked]
+        except _AnsweredError:
+            self._unanswered.pop(asked, None)
             raise
         reply = _decoded(content, Reply)
-        del self._unanswered[asked]
+        self._unanswered.pop(asked, None)
         if replayed:
             return Reply(reply.ok, f"not done again, the first was heard: {reply.text}")
         return reply
@@ -146,10 +159,11 @@ def _refused(status: int, refusal: ErrorReply) -> LinkError:
     if refusal.code == _AT_WORK:
         return NoAnswerError("the engine is still at the first one")
     if refusal.code == _INTERRUPTED:
-        return LinkError(
+        return _AnsweredError(
             "the engine ended while it was at this: look at what was done, then ask for the rest"
         )
-    return LinkError(refusal.error)
+    answered = status in _JUDGED and refusal.code not in _UNTOLD
+    return (_AnsweredError if answered else LinkError)(refusal.error)
 
 
 def _cut(error: Exception) -> NoAnswerError:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from console import requests
 from console.engine_at import at_url
 from console.link import EngineLink
 from console.link_protocol import NoAnswerError
@@ -134,6 +137,57 @@ async def test_what_the_engine_refused_is_asked_anew() -> None:
         with pytest.raises(LinkError, match="no position"):
             await link.flatten(HALF)
         assert (await link.flatten(HALF)).text == "closed 1"
+        await link.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (503, "NotReadyError"),
+        (503, "AWAY"),
+        (503, "BUSY"),
+        (429, "TOO_OFTEN"),
+        (401, "UNAUTHORIZED"),
+        (409, "ControlError"),
+        (409, "StoreError"),
+        (500, "INTERNAL"),
+    ],
+)
+async def test_a_refusal_that_tells_nothing_of_the_first_one_does_not_forget_it(
+    status: int, code: str
+) -> None:
+    """As of an engine that begins anew after the answer was lost."""
+    refused = web.json_response({"error": "not now", "code": code}, status=status)
+    desk = KeyedDesk(None, refused)
+    async with TestServer(desk.app()) as server:
+        link = EngineLink(at_url(str(server.make_url("")).rstrip("/"), "t"))
+        for error in (NoAnswerError, LinkError):
+            with pytest.raises(error):
+                await link.flatten(HALF)
+        assert (await link.flatten(HALF)).text.startswith("not done again")
+        assert len(desk.done) == 1
+        await link.close()
+
+
+async def test_what_is_asked_for_long_after_is_wanted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was closed was seen on the screen, and hours later the next half is to go."""
+    desk = KeyedDesk(None)
+    async with TestServer(desk.app()) as server:
+        link = EngineLink(at_url(str(server.make_url("")).rstrip("/"), "t"))
+        with pytest.raises(NoAnswerError):
+            await link.flatten(HALF)
+        monkeypatch.setattr(requests, "AGAIN_S", 0.0)
+        assert (await link.flatten(HALF)).text == "closed 1"
+        assert len(desk.done) == 2
+        await link.close()
+
+
+async def test_the_same_part_asked_for_twice_at_once_is_one() -> None:
+    desk = KeyedDesk()
+    async with TestServer(desk.app()) as server:
+        link = EngineLink(at_url(str(server.make_url("")).rstrip("/"), "t"))
+        replies = await asyncio.gather(link.flatten(HALF), link.flatten(HALF))
+        assert len(desk.done) == 1 and all(reply.ok for reply in replies)
         await link.close()
 
 
