@@ -206,7 +206,7 @@ class _Sending:
                     continue
                 self._wait_for_those_before(order)
             self._refuse_an_old_plan(order)
-            self._ready.wait(order, self._left())
+            self._ready.wait(order, [one for one in self.orders if one.plan == self._newest])
             self._refuse_an_old_plan(order)
             self._pace(order)
             self._send(order)
@@ -223,9 +223,6 @@ class _Sending:
             if one.state != "done" or one.text != OrderState.FILLED.value:
                 return f"its reduction did not fill: {one.text or one.state}"
         return ""
-
-    def _left(self) -> list[StoredOrder]:
-        return [one for one in self.orders if one.state == "planned" and one.plan == self._newest]
 
     def _refuse_an_old_plan(self, order: StoredOrder) -> None:
         config = self._context.config.daily

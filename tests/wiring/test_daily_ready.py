@@ -79,6 +79,28 @@ def test_one_symbol_without_prices_keeps_no_other_waiting(anew: Callable[[], Pat
     assert desk.now_ns - began_ns < 10 * NS  # waited for once
 
 
+def test_symbols_without_prices_are_waited_for_together(anew: Callable[[], Path]) -> None:
+    """One after the other, ten of them outlasted daily.plan_s, and those with prices were never sent."""
+    took_ns = []
+    for stale in ({"sim:B"}, {"sim:B", "sim:C"}):
+        where = anew()
+        desk = killed_at_order(1, where)
+        desk.stale, began_ns = stale, desk.now_ns
+        assert started(desk, where, CONFIG, Life())
+        assert len(desk.placed) == len(ORDERS)
+        took_ns.append(desk.now_ns - began_ns)
+    one, two = took_ns
+    assert two - one < NS // 2
+
+
+def test_the_last_symbol_may_be_without_prices_while_the_market_has_some(anew: Callable[[], Path]) -> None:
+    where = anew()
+    desk = killed_at_order(5, where)  # what is left is of one symbol
+    desk.stale = {"sim:A"}
+    assert started(desk, where, CONFIG, Life())
+    assert len(desk.placed) == len(ORDERS)
+
+
 def test_entries_wait_for_the_updates_of_their_broker(anew: Callable[[], Path]) -> None:
     desk, where = Desk(), anew()
     desk.away, desk.away_until_ns = AWAY, NOON + 3 * NS // 4
