@@ -84,7 +84,7 @@ class Strategy(ABC):
 
     def on_rise(self, row: FeatureRow) -> Signal | None:
         """The rolling window crossed the watched change between two bar closes, with all that ``rapid_rise``
-        asks of a rise."""
+        asks of a rise by its parameters, be it on or off."""
         return None
 
     def on_scores(self, ns: int, scores: Mapping[str, float]) -> list[Signal]:

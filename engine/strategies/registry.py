@@ -214,11 +214,11 @@ class StrategySet:
     @property
     def rise_watch(self) -> tuple[float, float, float, int] | None:
         """(min change in percent, min volume in base units, min notional, min trades) to watch between bars,
-        all that is asked of a rise: it is told once. None when nobody asks."""
-        entry = self._entries[RapidRise.name]
-        if not entry.enabled or not isinstance(entry.params, RapidRise.Params):
+        all that is asked of a rise: it is told once. ``rapid_rise`` says them, on or off. None when nobody
+        listens."""
+        params = self._entries[RapidRise.name].params
+        if not self._on_rise or not isinstance(params, RapidRise.Params):
             return None
-        params = entry.params
         return params.min_change_pct, params.min_volume, params.min_notional, params.min_trades
 
     # --- what is set -----------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
@@ -22,6 +23,17 @@ from tests.strategies.test_mean_reversion import LOW
 from tests.strategies.test_trend import UP
 
 SCORES = {"a:X": 0.03, "b:Y": -0.03}
+RIDES = """
+from engine.strategies.base import Strategy
+
+
+class Rides(Strategy):
+    name = "rides"
+    description = "goes with a rise"
+
+    def on_rise(self, row):
+        return self.signal(row.symbol, row.ns, 0.5, 0.5, "it rises")
+"""
 
 
 def flat(symbol: str, count: int) -> Any:
@@ -116,6 +128,17 @@ def test_rapid_rise_off_watches_nothing() -> None:
     strategies.set_enabled("rapid_rise", False)
     assert strategies.rise_watch is None
     assert strategies.on_rise(rising(3.0, bar=20)) == []
+
+
+def test_rises_are_watched_for_a_users_strategy_while_rapid_rise_is_off(tmp_path: Path) -> None:
+    folder = tmp_path / "strategies"
+    folder.mkdir(mode=0o700)
+    (folder / "rides.py").write_text(RIDES)
+    strategies = StrategySet({"rapid_rise": {"enabled": False, "min_change_pct": 1.5}}, folder)
+    assert strategies.rise_watch == (1.5, 0.0, 100.0, 3)
+    assert [signal.source for signal in strategies.on_rise(rising(3.0))] == ["rides"]
+    strategies.set_enabled("rides", False)
+    assert strategies.rise_watch is None
 
 
 def test_weights_are_live_and_checked() -> None:
