@@ -10,6 +10,7 @@ from typing import NamedTuple
 from engine.errors import ConfigError
 from engine.strategies.base import Strategy
 from engine.strategies.entry import Entry
+from engine.strategies.settings import defaults
 from engine.strategies.user_files import Source, is_file_of_users, read_entry_points, read_folder
 from engine.text import clean
 
@@ -141,11 +142,11 @@ def offers_any(folder: Path | None) -> bool:
 
 def fitting(entry: Entry) -> dict[str, object]:
     """The parameters of an entry that are not at their defaults."""
-    defaults = type(entry.params)()
+    usual = defaults(type(entry.params))
     return {
         name: getattr(entry.params, name)
         for name in entry.params.__struct_fields__
-        if getattr(entry.params, name) != getattr(defaults, name)
+        if getattr(entry.params, name) != getattr(usual, name)
     }
 
 

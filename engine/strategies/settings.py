@@ -8,7 +8,7 @@ import inspect
 import math
 import sys
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from engine.errors import ConfigError
 from engine.refusal import refused
+from engine.strategies.apart import Apart
 from engine.strategies.base import Strategy
 from engine.text import clean
 from engine.user_module import told as told_of
@@ -147,12 +148,17 @@ def kept_params(kind: type[Strategy], section: Mapping[str, Any], kept: Mapping[
 
     What does not fit the new version any more is left out.
     """
-    params = kind.Params()
+    params = defaults(kind.Params)
     for key, value in (*section.items(), *kept.items()):
         if key in kind.Params.__struct_fields__:
             with contextlib.suppress(ConfigError):
                 params = changed(kind.name, params, {key: value})
     return params
+
+
+def defaults(kind: type[_S]) -> _S:
+    """What is checked where it is made is checked by the user's code: see ``Apart``."""
+    return Apart().load(kind)
 
 
 def _convert(name: str, kind: type[Strategy], values: dict[str, Any], into: type[_S]) -> _S:
@@ -161,7 +167,7 @@ def _convert(name: str, kind: type[Strategy], values: dict[str, Any], into: type
 
 def _into(name: str, values: dict[str, Any], into: type[_S], known: str) -> _S:
     try:
-        params = msgspec.convert(values, into, strict=False)
+        params: _S = Apart().load(partial(msgspec.convert, values, into, strict=False))
         for key in into.__struct_fields__:
             value = getattr(params, key)
             if isinstance(value, float) and not math.isfinite(value):
@@ -174,7 +180,11 @@ def _into(name: str, values: dict[str, Any], into: type[_S], known: str) -> _S:
     except msgspec.ValidationError as error:
         told = refused(error, into, values)
         raise ConfigError(f"strategies.{name}.{told}; its keys are {known}") from None
-    except Exception as error:  # a user's __post_init__: a start that takes up what was kept must not fail
+    except KeyboardInterrupt:
+        raise
+    except (
+        BaseException
+    ) as error:  # a user's __post_init__: a start that takes up what was kept must not fail
         raise ConfigError(f"strategies.{name}: its parameters are refused, {told_of(error)}") from None
     return params
 
@@ -185,15 +195,16 @@ def _into(name: str, values: dict[str, Any], into: type[_S], known: str) -> _S:
 def describe(params: Strategy.Params) -> tuple[ParamInfo, ...]:
     """Every parameter with its value, default, range and what its docstring says, in order."""
     kind = type(params)
+    usual = defaults(kind)
     rows = []
     for name, kind_of, range_, about in _fields(kind):
-        rows.append(ParamInfo(name, kind_of, getattr(params, name), getattr(kind(), name), range_, about))
+        rows.append(ParamInfo(name, kind_of, getattr(params, name), getattr(usual, name), range_, about))
     return tuple(rows)
 
 
 def check_params(kind: type[Strategy.Params]) -> None:
     """Raises TypeError for parameters that cannot be edited: no default, or of another type."""
-    kind()
+    defaults(kind)
     _fields(kind)
 
 

@@ -131,3 +131,42 @@ def test_a_fault_in_its_check_of_parameters_is_a_refusal(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"strategies\.picky: its parameters are refused, KeyError: 4"):
         strategies.set_params("picky", {"level": 5})
     assert strategies.enabled("picky") and strategies.settings()["picky"]["level"] == 1
+
+
+CHECKS = """
+import sys
+import warnings
+from decimal import getcontext
+
+from engine.strategies.base import Strategy
+
+
+class Checks(Strategy):
+    name = "checks"
+    description = "checks its parameters"
+
+    class Params(Strategy.Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
+        level: int = 1
+
+        def __post_init__(self):
+            getcontext().prec = 3
+            warnings.simplefilter("error")
+            print("checked")
+            if self.level > 9:
+                sys.exit("more than nine")
+"""
+
+
+def test_its_check_of_parameters_runs_apart_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(folder, CHECKS)
+    precision, filters = getcontext().prec, list(warnings.filters)
+    strategies = StrategySet({"checks": {"level": 2}}, folder)
+    strategies.set_params("checks", {"level": 3})
+    assert strategies.detail("checks").params[-1].value == 3
+    write(folder, CHECKS + "\n")
+    strategies.reload()
+    assert strategies.settings()["checks"]["level"] == 3
+    with pytest.raises(ConfigError, match="its parameters are refused, SystemExit: more than nine"):
+        strategies.set_params("checks", {"level": 10})
+    assert (getcontext().prec, list(warnings.filters)) == (precision, filters)
+    assert capsys.readouterr().out == ""
