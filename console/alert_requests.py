@@ -17,7 +17,7 @@ class AlertRequests(Requests):
         return await self._request("GET", PATH, list[AlertRow])
 
     async def add_alert(self, rule: AlertRule) -> AlertReply:
-        return await self._request("POST", PATH, AlertReply, rule)
+        return await self._once("POST", PATH, AlertReply, rule)
 
     async def switch_alert(self, id: str, on: bool) -> Reply:
         return await self._request("POST", f"{PATH}/{quoted(id)}", Reply, AlertPatch(on))

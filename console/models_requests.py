@@ -40,7 +40,7 @@ class ModelsRequests(Requests):
         return await self._change_model("POST", "/v1/model/reload")
 
     async def roll_back_model(self) -> Reply:
-        return await self._once("POST", "/v1/model/rollback", timeout_s=MODEL_S)
+        return await self._once("POST", "/v1/model/rollback", Reply, timeout_s=MODEL_S)
 
     async def deactivate_model(self) -> Reply:
         return await self._change_model("POST", "/v1/model/deactivate")

@@ -16,12 +16,14 @@ from console.engine_at import EngineAt, at_socket
 from console.link_protocol import UNSENT, NoAnswerError
 from engine import nan_json
 from engine.api.access_protocol import AccessReply
+from engine.api.alert_protocol import AlertReply
 from engine.api.control_protocol import HEADER, Console
 from engine.api.protocol import ErrorReply, Reply
 from engine.errors import LinkError
 from engine.text import clean
 
 _T = TypeVar("_T")
+_Told = TypeVar("_Told", Reply, AlertReply)
 _BY_WHOM = (18, 19, 20, 21)
 """OpenSSL's codes of a signature that is nobody's we know; others are of time and name."""
 
@@ -88,7 +90,9 @@ class Requests:
         """How the desk knows us, and what we may."""
         return await self._request("GET", "/v1/access", AccessReply)
 
-    async def _once(self, method: str, path: str, body: Any = None, *, timeout_s: float = 10.0) -> Reply:
+    async def _once(
+        self, method: str, path: str, reply: type[_Told], body: Any = None, *, timeout_s: float = 10.0
+    ) -> _Told:
         """A command that does more when it is done twice: the same again, while nobody has answered, is done
         once, and says so."""
         data = b"" if body is None else msgspec.json.encode(body)
@@ -102,11 +106,11 @@ class Requests:
         except _AnsweredError:
             self._unanswered.pop(asked, None)
             raise
-        reply = _decoded(content, Reply)
+        said = _decoded(content, reply)
         self._unanswered.pop(asked, None)
-        if replayed:
-            return Reply(reply.ok, f"not done again, the first was heard: {reply.text}")
-        return reply
+        if not replayed:
+            return said
+        return msgspec.structs.replace(said, text=f"not done again, the first was heard: {said.text}")
 
     async def _request(
         self, method: str, path: str, reply: type[_T], body: Any = None, *, timeout_s: float = 10.0

@@ -58,7 +58,7 @@ class TradingRequests(Requests):
             return await self._request(
                 "POST", "/v1/flatten", Reply, patch or FlattenPatch(), timeout_s=FLATTEN_S
             )
-        return await self._once("POST", "/v1/flatten", patch, timeout_s=FLATTEN_S)
+        return await self._once("POST", "/v1/flatten", Reply, patch, timeout_s=FLATTEN_S)
 
     async def kill(self) -> Reply:
         return await self._request("POST", "/v1/kill", Reply, timeout_s=FLATTEN_S)

@@ -13,6 +13,7 @@ from console.engine_at import at_url
 from console.link import EngineLink
 from console.link_protocol import NoAnswerError
 from console.requests import Requests
+from engine.alert_rule import AlertRule
 from engine.api.trading_protocol import FlattenPatch
 from engine.errors import LinkError
 
@@ -94,6 +95,7 @@ class KeyedDesk:
     def app(self) -> web.Application:
         app = web.Application()
         app.router.add_post("/v1/flatten", self.flatten)
+        app.router.add_post("/v1/alerts", self.flatten)
         return app
 
 
@@ -179,6 +181,17 @@ async def test_what_is_asked_for_long_after_is_wanted_anew(monkeypatch: pytest.M
         monkeypatch.setattr(requests, "AGAIN_S", 0.0)
         assert (await link.flatten(HALF)).text == "closed 1"
         assert len(desk.done) == 2
+        await link.close()
+
+
+async def test_an_alert_is_made_once() -> None:
+    desk, rule = KeyedDesk(None), AlertRule("last", 1.0, symbol="sim:ADA-USD")
+    async with TestServer(desk.app()) as server:
+        link = EngineLink(at_url(str(server.make_url("")).rstrip("/"), "t"))
+        with pytest.raises(NoAnswerError):
+            await link.add_alert(rule)
+        assert (await link.add_alert(rule)).text.startswith("not done again")
+        assert len(desk.done) == 1
         await link.close()
 
 
