@@ -58,7 +58,10 @@ class Readiness:
             return ""
         if abs(self._context.clock() - self._looked_ns) >= LOOK_S * NS:
             self._look(plan)
-        if order.phase == "add" and self._at_broker(order.symbol):  # exits leave without updates
+        at_broker = self._at_broker(order.symbol)
+        if at_broker and order.phase == "reduce" and order.symbol in self._faults:
+            return ""  # stale data keeps no position open, nor do updates that are away
+        if at_broker and order.phase == "add":
             self._look_for_brokers()  # each time: a stream that is cut refuses from that moment on
             if self._away:
                 return self._away

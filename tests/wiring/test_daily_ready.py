@@ -110,6 +110,17 @@ def test_entries_wait_for_the_updates_of_their_broker(anew: Callable[[], Path]) 
     assert {order.state for order in kept(where).orders} == {"done"} and len(desk.placed) == 4
 
 
+def test_what_reduces_at_a_broker_needs_no_price_of_ours(anew: Callable[[], Path]) -> None:
+    """Stale data keeps no position open."""
+    where = anew()
+    desk = killed_at_order(1, where)
+    desk.stale = set(SYMBOLS)
+    assert not started(desk, where, at_broker(), Life())
+    assert [ticket.reduce_only for ticket in desk.placed.values()] == [True, True]
+    (step,) = [step for step in kept(where).steps if step.state == "failed"]
+    assert step.name == "orders" and step.text.endswith("4 orders were not sent")
+
+
 def test_a_broker_that_stays_away_ends_the_run_before_anything_is_refused(anew: Callable[[], Path]) -> None:
     desk, where = Desk(), anew()
     desk.away, desk.away_until_ns = AWAY, NOON + 60 * NS
