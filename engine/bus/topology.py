@@ -38,12 +38,12 @@ local told = redis.call('HGETALL', KEYS[1])
 local known = {}
 for i = 1, #told, 2 do known[told[i]] = told[i + 1] end
 local differ = {}
-for i = 2, #ARGV, 3 do
+for i = 3, #ARGV, 3 do
     local was = known[ARGV[i]]
     local wrong = was and was ~= ARGV[i + 1] and (ARGV[1] ~= '0' or ARGV[i + 2] == '1')
     if was and ARGV[i] == 'protocol' then
         wrong = (tonumber(was) or math.huge) > tonumber(ARGV[i + 1])
-        if ARGV[1] ~= '0' and not wrong then ARGV[i + 1] = was end
+        if ARGV[2] ~= '0' and not wrong then ARGV[i + 1] = was end
     end
     if wrong then
         differ[#differ + 1] = ARGV[i]
@@ -51,7 +51,7 @@ for i = 2, #ARGV, 3 do
     end
 end
 if #differ > 0 then return differ end
-for i = 2, #ARGV, 3 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = 3, #ARGV, 3 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 return differ
 """
 
@@ -68,14 +68,14 @@ def digest(value: object) -> str:
     return sha256(msgspec.json.encode(value, order="sorted")).hexdigest()[:16]
 
 
-async def agree(redis: Redis, keys: Keys, mine: Mapping[str, str], alive: int) -> None:
+async def agree(redis: Redis, keys: Keys, mine: Mapping[str, str], alive: int, *, earlier: int = 0) -> None:
     """Write down what is agreed upon, or see that it is the same.
 
     ``alive``: how many other workers are there (``Registry.rows``). Without any, what is no property of the
-    streams themselves may be another than before. An earlier protocol stays as long as others are there that
-    may go by it; a later one is refused. Raises BusError with what differs.
+    streams themselves may be another than before. ``earlier``: how many of them are of an earlier protocol,
+    which stays as long as there are any; a later one is refused. Raises BusError with what differs.
     """
-    arguments: list[str | int] = [alive]
+    arguments: list[str | int] = [alive, earlier]
     for name, value in mine.items():
         arguments += [name, value, int(name in _FIXED)]
     told = [clean(text.decode(errors="replace"), 40) for text in await _run(redis, keys, arguments)]
@@ -90,6 +90,12 @@ async def agree(redis: Redis, keys: Keys, mine: Mapping[str, str], alive: int) -
     else:
         advice = "start all workers with one configuration, or stop the others first"
     raise BusError(f"this worker is of another topology than {clean(keys.prefix, 40)}: {what}; {advice}")
+
+
+async def agreed_protocol(redis: Redis, keys: Keys) -> int:
+    """The earliest that somebody may join with. Raises what the client does when the server is away."""
+    told = await redis.hget(keys.topology, "protocol")  # type: ignore[misc]
+    return int(told) if told is not None and told.isdigit() else PROTOCOL
 
 
 async def _run(redis: Redis, keys: Keys, arguments: list[str | int]) -> list[bytes]:

@@ -164,7 +164,8 @@ class Worker:
                     if frame.former:
                         await frame.registry.leave(frame.former)
                     there = await frame.registry.rows()
-                    await agree(frame.redis, frame.keys, self._agreed, len(there))
+                    earlier = sum(row.protocol < PROTOCOL for row in there)
+                    await agree(frame.redis, frame.keys, self._agreed, len(there), earlier=earlier)
                     await frame.registry.beat(self._row())
                 return
             except LoadingError as error:  # as long as it takes

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +17,7 @@ from engine.bus.keys import Keys
 from engine.bus.messages import EPOCH, Listed, Round, encode, round_of
 from engine.bus.publisher import Publisher
 from engine.bus.registry import WorkerRow
+from engine.bus.topology import agreed_protocol
 from engine.bus.trim import Trimmer
 from engine.clock import LiveClock
 from engine.errors import BusError, FencedError
@@ -61,7 +63,7 @@ class Market:
         self._rounds: Rounds | None = None
         self._source: LiveSource | TapeSource | None = None
         self.behind = Behind(frame.config.bus.most_behind)
-        self._earlier = Earlier(frame.registry)
+        self._earlier = Earlier(frame.registry, partial(agreed_protocol, frame.redis, frame.keys))
         self._room = asyncio.Event()
         """Set when a round can be sent."""
         self._listing: asyncio.Task[None] | None = None

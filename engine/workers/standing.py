@@ -54,7 +54,8 @@ class Standing:
         if former:
             await self._registry.leave(former)
         alive = [row for row in await self._registry.rows() if row.id != self._engine.worker]
-        await agree(self._redis, self._engine.keys, agreed(config), len(alive))
+        earlier = sum(row.protocol < PROTOCOL for row in alive)
+        await agree(self._redis, self._engine.keys, agreed(config), len(alive), earlier=earlier)
 
     async def leave(self) -> None:
         await self._registry.leave(self._engine.worker)

@@ -18,7 +18,7 @@ from engine.bus.registry import Registry, WorkerRow
 from engine.bus.server import Server as About
 from engine.bus.server import check
 from engine.bus.server import server as ask
-from engine.bus.topology import agree, agreed
+from engine.bus.topology import agree, agreed, agreed_protocol
 from engine.bus.trim import Trimmer
 from engine.config import BusConfig, Config
 from engine.errors import BusError, ConfigError
@@ -59,9 +59,11 @@ async def test_another_version_is_one_topology_with_earlier_workers_and_not_with
     mine = agreed(Config())
     earlier, later = ({**mine, "protocol": str(int(mine["protocol"]) + step)} for step in (-1, 1))
     await agree(redis, KEYS, earlier, alive=0)
-    await agree(redis, KEYS, mine, alive=1)
+    await agree(redis, KEYS, mine, alive=1, earlier=1)
     await agree(redis, KEYS, earlier, alive=1)  # one that is started again meanwhile
-    await agree(redis, KEYS, mine, alive=0)
+    assert await agreed_protocol(redis, KEYS) == int(earlier["protocol"])
+    await agree(redis, KEYS, mine, alive=1)  # the last of them was replaced, one after the other
+    assert await agreed_protocol(redis, KEYS) == int(mine["protocol"])
     for alive in (0, 1):
         with pytest.raises(BusError, match=r"protocol is .* a later tickdesk wrote there"):
             await agree(redis, KEYS, earlier, alive)

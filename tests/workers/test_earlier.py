@@ -43,7 +43,12 @@ class _Workers:
 
 async def test_a_grid_that_changes_is_told_as_an_earlier_execution_can_read_it() -> None:
     workers = _Workers(2, 1)
-    earlier, rounds = Earlier(workers), Rounds(load(environ={}))  # type: ignore[arg-type]
+    agreed = 1
+
+    async def protocol() -> int:
+        return agreed
+
+    earlier, rounds = Earlier(workers, protocol), Rounds(load(environ={}))  # type: ignore[arg-type]
     rounds.events([Trade("sim:A", 1, 100.0, 1.0, 1, T0, T0), GAP, CHANGE])
     cut = rounds.cut(T0)
     assert cut is not None
@@ -53,7 +58,12 @@ async def test_a_grid_that_changes_is_told_as_an_earlier_execution_can_read_it()
     assert [(one.symbol, one.tick_size, one.lot_size) for one in read.listed] == [("sim:A", "0.5", "0.25")]
     assert read.ticks == 1
 
-    workers.protocols = (2,)  # it was started anew
+    workers.protocols = (2,)  # it is started again: its rounds wait for it
+    await earlier.look()
+    read = _read_before(encode(earlier.legible(cut.round, rounds)))
+    assert [placed.event for placed in read.news] == [GAP]
+
+    agreed = 2  # a later version took its place
     await earlier.look()
     assert earlier.legible(cut.round, rounds) == round_of(encode(cut.round)) == cut.round
     assert [placed.event for placed in cut.round.news] == [GAP, CHANGE]
