@@ -85,7 +85,8 @@ class Readiness:
         self._away = "; ".join(f"{row.gateway}: {row.away}" for row in rows if row.away)
 
     def _at_broker(self, symbol: str) -> bool:
-        return symbol in self._context.config.brokers.alpaca.symbols
+        alpaca = self._context.config.brokers.alpaca
+        return alpaca.enabled and symbol in alpaca.symbols
 
     def _failed(self, order: StoredOrder, plan: Iterable[StoredOrder], why: str) -> StepFailed:
         left = sum(one.state == "planned" for one in plan)

@@ -20,9 +20,9 @@ __all__ = ["anew", "state"]
 AWAY = "no updates: no stream"
 
 
-def at_broker() -> Config:
+def at_broker(*, enabled: bool = True) -> Config:
     """All symbols are traded at a broker; the made-up desk says that it is the paper venue."""
-    alpaca = AlpacaConfig(symbols={symbol: symbol[-1] for symbol in SYMBOLS})
+    alpaca = AlpacaConfig(enabled=enabled, symbols={symbol: symbol[-1] for symbol in SYMBOLS})
     return msgspec.structs.replace(CONFIG, brokers=BrokersConfig(alpaca=alpaca))
 
 
@@ -119,6 +119,14 @@ def test_what_reduces_at_a_broker_needs_no_price_of_ours(anew: Callable[[], Path
     assert [ticket.reduce_only for ticket in desk.placed.values()] == [True, True]
     (step,) = [step for step in kept(where).steps if step.state == "failed"]
     assert step.name == "orders" and step.text.endswith("4 orders were not sent")
+
+
+def test_a_broker_that_is_switched_off_is_none(anew: Callable[[], Path]) -> None:
+    where = anew()
+    desk = killed_at_order(1, where)
+    desk.stale = set(SYMBOLS)
+    assert not started(desk, where, at_broker(enabled=False), Life())
+    assert desk.placed == {}
 
 
 def test_a_broker_that_stays_away_ends_the_run_before_anything_is_refused(anew: Callable[[], Path]) -> None:
