@@ -33,8 +33,6 @@ from engine.features.state import (
 )
 from engine.kernels import part
 
-_NOTHING = 1e-14
-"""TA-Lib's TA_EPSILON: an RSI whose gains and losses are smaller than this is 0."""
 _CANCELLED = 1e-5
 """When the variance falls this far below the sums it is a difference of, they are made exact again."""
 _EXACT_AFTER = 64
@@ -121,7 +119,8 @@ def _rsi(s: Any, period: int, change: float, changes: int) -> None:
         s.gain = (s.gain * (period - 1) + gain) / period
         s.loss = (s.loss * (period - 1) + loss) / period
     moved = s.gain + s.loss
-    s.rsi = 100.0 * s.gain / moved if moved > _NOTHING else 0.0
+    # However little is left of the last moves of a market that stands still: it is not oversold by that.
+    s.rsi = 100.0 * s.gain / moved if moved > 0.0 else 0.0
 
 
 @part

@@ -219,3 +219,18 @@ def test_a_million_bars_at_a_high_price_leave_no_drift() -> None:
     returns = np.diff(np.log(close[-121:]))
     assert values[COLUMN["return_std_long"]] == pytest.approx(returns.std(ddof=1), rel=1e-6)
     assert values[COLUMN["vwap"]] == pytest.approx(np.average(close, weights=bars[:, 4]), rel=1e-12)
+
+
+@pytest.mark.parametrize("period", [2, 14])
+def test_a_market_that_stands_still_after_its_rise_is_not_oversold(period: int) -> None:
+    bars = random_bars(5, 900)
+    bars[100:, :4] = bars[100, 3]
+    ours = rows_of(bars, rsi_period=period)["rsi"]
+    assert ours[100] > 0
+    np.testing.assert_allclose(ours[100:], ours[100], rtol=1e-9)
+
+
+def test_a_market_that_never_moved_has_an_rsi_of_nothing() -> None:
+    bars = random_bars(5, 40)
+    bars[:, :4] = 100.0
+    assert (rows_of(bars)["rsi"][14:] == 0.0).all()
