@@ -31,8 +31,8 @@ PER_S = 5.0
 PAGE = 1000
 MAX_PAGES = 5
 """Of trades in one round; what is left comes in the next."""
-FIRST_S = 3600
-"""So much of the past is asked for at start."""
+PAST_S = 3600
+"""So much of the past is asked for at start, and after a silence: older flow would count as fresh."""
 TOO_MANY = 10028
 _PAUSE_S = 5.0
 _MS = 1_000_000
@@ -131,6 +131,13 @@ class Tally:
         self.taken = {("C", "buy"): 0.0, ("C", "sell"): 0.0, ("P", "buy"): 0.0, ("P", "sell"): 0.0}
         self.trades = 0
 
+    def forget(self, before_ms: int) -> None:
+        """Leave out what was traded before that."""
+        if self.since_ms < before_ms:
+            self.since_ms = before_ms
+            self._seen.clear()
+            self.clear()
+
     def add(self, trades: list[OptionTrade], latest_ms: int) -> int:
         """How many of them were new. One later than ``latest_ms`` is not taken: all others would look old."""
         new = 0
@@ -180,9 +187,9 @@ class Deribit:
         asked = (("currency", currency), ("kind", "option"))
         path = "/api/v2/public/get_book_summary_by_currency"
         call_volume, put_volume, calls, puts = totals(await self._rest.get(Request(path, asked)))
-        tally = self._tallies.get(currency)
-        if tally is None:
-            tally = self._tallies[currency] = Tally(self._clock() // _MS - FIRST_S * 1000)
+        since_ms = self._clock() // _MS - PAST_S * 1000
+        tally = self._tallies.setdefault(currency, Tally(since_ms))
+        tally.forget(since_ms)
         for _ in range(MAX_PAGES):
             since = (("start_timestamp", str(tally.since_ms)), ("count", str(PAGE)), ("sorting", "asc"))
             path = "/api/v2/public/get_last_trades_by_currency"

@@ -31,6 +31,14 @@ class AnswerError(ValueError):
     """An answer, be it with HTTP 200, that says that something is wrong. Worth asking again later."""
 
 
+class CutShortError(UnreachableError):
+    """Nobody answers any more in the midst of a round: what came before that counts, it is not told again."""
+
+    def __init__(self, error: UnreachableError, events: Sequence[ContextEvent]) -> None:
+        super().__init__(str(error), error.retry_after_s)
+        self.events = events
+
+
 class ContextSource(Protocol):
     """What differs between sources: whom to ask, and what the answers mean."""
 
@@ -43,7 +51,8 @@ class ContextSource(Protocol):
     """What of the last round brought nothing, while the rest of it did: name -> why."""
 
     async def poll(self) -> list[ContextEvent]:
-        """One round. Raises UnreachableError (with the wait that was asked for), FeedError, ValueError."""
+        """One round. Raises UnreachableError (with the wait that was asked for; CutShortError where some of
+        it came), FeedError, ValueError."""
 
     async def close(self) -> None: ...
 
@@ -76,6 +85,8 @@ class ContextFeed:
         try:
             events = await self._source.poll()
         except UnreachableError as error:
+            if isinstance(error, CutShortError):
+                sink(error.events)
             return self._failed(str(error), error.retry_after_s)
         except (FeedError, msgspec.MsgspecError, ValueError, RecursionError) as error:
             return self._failed(f"{self.venue}: {clean(error, 160)}", 0.0)
@@ -109,8 +120,8 @@ async def each(
 ) -> list[ContextEvent]:
     """Ask for every name: one that is refused costs the others nothing, it stands in ``troubles``.
 
-    Raises UnreachableError at once (then no other would be answered either), and the last error when none of
-    them brought anything.
+    Raises UnreachableError at once (then no other would be answered either; CutShortError with what others
+    brought before), and the last error when none of them brought anything.
     """
     events: list[ContextEvent] = []
     last: Exception | None = None
@@ -118,7 +129,9 @@ async def each(
     for name in names:
         try:
             events += await ask(name)
-        except UnreachableError:
+        except UnreachableError as error:
+            if events:
+                raise CutShortError(error, events) from None
             raise
         except (FeedError, msgspec.MsgspecError, ValueError, RecursionError) as error:
             troubles[name] = f"{clean(name, 60)}: {clean(error, 120)}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from engine.config import OpenInterestConfig
 from engine.errors import ConfigError
-from engine.events import NS, OpenInterest
+from engine.events import NS, ContextEvent, FeedState, OpenInterest
+from engine.feeds.backoff import Backoff
 from engine.feeds.context.binance_futures import BinanceFutures, history, open_interest
-from engine.feeds.context.source import AnswerError
+from engine.feeds.context.source import AnswerError, ContextFeed
 from tests.feeds.context.bodies import BINANCE_ERROR, HISTORY, OPEN_INTEREST, PREMIUM
 from tests.feeds.context.server import LoopbackServer, says
 
@@ -89,6 +92,24 @@ async def test_a_future_that_is_refused_costs_the_others_nothing(server: Loopbac
     assert {event.underlying for event in events} == {"BTC"}
     assert list(binance.troubles) == ["NOSUCHUSDT"]
     assert "Invalid symbol" in binance.troubles["NOSUCHUSDT"]
+
+
+async def test_what_came_before_the_venue_was_gone_counts(server: LoopbackServer) -> None:
+    """The history of a future is asked for once."""
+    server.answers = {
+        "/futures/data/openInterestHist": [says(HISTORY), says("closed", 503, Retry_After="7")],
+        "/fapi/v1/openInterest": [says(OPEN_INTEREST)],
+        "/fapi/v1/premiumIndex": [says(PREMIUM)],
+    }
+    binance = source(server, "BTCUSDT", "ETHUSDT")
+    feed = ContextFeed(binance, Backoff(0.02, 0.05, random.Random(1)))
+    heard: list[ContextEvent] = []
+    try:
+        assert await feed._round(heard.extend) == 7.0
+    finally:
+        await binance.close()
+    assert [event.backfilled for event in heard if isinstance(event, OpenInterest)] == [True, True, False]
+    assert feed.stats.state is FeedState.DOWN
 
 
 @pytest.mark.parametrize("symbols", [(), ("BTC/USDT",), ("&limit",), ("XYZ",), ("BTCUSDT", "BTCUSDC")])

@@ -142,6 +142,42 @@ async def test_a_currency_that_is_refused_costs_the_others_nothing(server: Loopb
     assert "Invalid params" in deribit.troubles["DOGE"]
 
 
+async def test_trades_of_before_a_long_silence_do_not_count_as_fresh(server: LoopbackServer) -> None:
+    now = [NOW]
+    old_ms = NOW // 1_000_000 + 60_000
+    fresh_ms = old_ms + 2 * 3_600_000
+    server.answers = {
+        SUMMARIES: [says(rpc([summary(CALL, 5, 100)]))],
+        TRADES: [
+            says(rpc({"trades": [], "has_more": False})),
+            says(rpc({"trades": [trade(1, CALL, "buy", 9, old_ms)], "has_more": True})),
+            says("closed", 503),
+            says(
+                rpc(
+                    {
+                        "trades": [trade(2, CALL, "buy", 9, old_ms + 1), trade(3, PUT, "buy", 1, fresh_ms)],
+                        "has_more": False,
+                    }
+                )
+            ),
+        ],
+    }
+    config = OptionsConfig(url=server.url, currencies=("BTC",), timeout_s=1.0)
+    deribit = Deribit(config, lambda: now[0])
+    try:
+        await deribit.poll()
+        now[0] = (old_ms + 1) * 1_000_000
+        with pytest.raises(UnreachableError):
+            await deribit.poll()
+        now[0] = (fresh_ms + 1) * 1_000_000
+        (event,) = await deribit.poll()
+    finally:
+        await deribit.close()
+    assert isinstance(event, OptionsFlow)
+    assert (event.trades, event.calls_bought, event.puts_bought) == (1, 0.0, 1.0)
+    assert f"start_timestamp={fresh_ms + 1 - 3_600_000}&" in server.asked[-1]
+
+
 @pytest.mark.parametrize("currencies", [(), ("btc",), ("BTC&x",), ("",)])
 def test_currencies_that_are_none_are_refused_at_once(currencies: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError, match=r"quant\.options\.currencies"):
