@@ -267,6 +267,12 @@ class OkxBars(Okx):
 
     channels: tuple[str, ...] = ("candle",)
 
+    def __init__(self, config: FeedConfig, first: Okx) -> None:
+        """``first`` is the other connection, which alone learns what contracts are; REST's quotes count in
+        them here, too."""
+        super().__init__(config)
+        self._contracts = first._contracts
+
     def decoder(self) -> OkxDecoder:
         return OkxDecoder(self.natives, book_levels=0)
 
@@ -283,4 +289,5 @@ class OkxBars(Okx):
 
 def parts(config: FeedConfig) -> Sequence[Okx]:
     """What a feed of the venue consists of, a connection each."""
-    return (Okx(config), OkxBars(config)) if config.candles else (Okx(config),)
+    first = Okx(config)
+    return (first, OkxBars(config, first)) if config.candles else (first,)

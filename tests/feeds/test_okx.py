@@ -407,6 +407,17 @@ def test_subscriptions_are_batched_and_bars_have_a_socket_of_their_own() -> None
     assert "books" not in data.subscribe()[0] and data.ping_frame == "ping" and 0 < data.ping_s < 30
 
 
+@pytest.mark.parametrize("part", [0, 1])
+def test_rest_tells_base_units_whichever_connection_is_away(part: int) -> None:
+    venues = parts(FeedConfig(symbols=("BTC-USDT-SWAP",), candles=True))
+    swap = {"instId": "BTC-USDT-SWAP", "tickSz": "0.1", "lotSz": "1", "ctVal": "0.01", "ctType": "linear"}
+    venues[0].parse_instruments(json.dumps({"code": "0", "data": [swap]}).encode())
+    tick = {"bidPx": "99", "bidSz": "100", "askPx": "101", "askSz": "200", "ts": "5"}
+    body = json.dumps({"code": "0", "data": [tick]}).encode()
+    quote = venues[part].parse_quote("BTC-USDT-SWAP", body, 9)
+    assert (quote.bid_size, quote.ask_size) == (1.0, 2.0)
+
+
 def test_symbols_that_are_none() -> None:
     for native in ("BTCUSDT", "BTC-USD-220527-30000-C", "BTC-USDT-SWOP", "-USDT"):
         with pytest.raises(ConfigError, match="write it like BTC-USDT"):
