@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -64,6 +66,20 @@ def ask(
     return asyncio.run(_ask(state_dir, method, path, reply, body, key, client, timeout_s))
 
 
+@contextmanager
+def done_once(look: str) -> Iterator[None]:
+    """Around what does more when it is done twice: where nobody knows whether it was, say what to ``look`` at
+    before it is asked for again."""
+    try:
+        yield
+    except (RefusedError, NoEngineError):
+        raise
+    except LinkError as error:
+        raise LinkError(
+            f"{error}; it may be done: look at `tickdesk {look}` before it is done again"
+        ) from None
+
+
 async def _ask(
     state_dir: Path,
     method: str,
@@ -96,7 +112,12 @@ async def _ask(
             return nan_json.decode(found, reply)
     except (aiohttp.ClientConnectorError, FileNotFoundError):
         raise no_engine(state_dir) from None
-    except (ConnectionError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError):
+    except (
+        ConnectionError,
+        aiohttp.ClientOSError,
+        aiohttp.ServerDisconnectedError,
+        aiohttp.ClientPayloadError,
+    ):
         raise LinkError(f"the engine for {state_dir} hung up before it answered") from None
     except TimeoutError:
         raise LinkError(f"the engine for {state_dir} does not answer within {timeout_s:.0f} s") from None

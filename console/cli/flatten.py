@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import nullcontext
 
 import msgspec
 
-from console.cli.client import ask
+from console.cli.client import ask, done_once
 from console.cli.consent import consent
 from console.cli.orders import say
 from console.cli.settings import state_dir
@@ -26,7 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     patch = FlattenPatch(arguments.symbol or "", arguments.percent, "limit" if arguments.limit else "market")
     body = msgspec.json.encode(patch)
-    reply = ask(state_dir(arguments), "POST", "/v1/flatten", Reply, body=body, timeout_s=WAIT_S)
+    with done_once("positions") if share else nullcontext():  # all twice is all
+        reply = ask(state_dir(arguments), "POST", "/v1/flatten", Reply, body=body, timeout_s=WAIT_S)
     return say(reply, json=arguments.json)
 
 

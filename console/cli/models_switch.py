@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from console.cli.client import ask, quoted
+from console.cli.client import ask, done_once, quoted
 from console.cli.output import as_json
 from console.cli.settings import configuration, state_dir
 from engine.api.protocol import Reply
@@ -73,7 +73,8 @@ def rollback(arguments: argparse.Namespace) -> int:
         entry = Registry(state_dir(arguments)).rollback(arguments.strategy, who=_WHO)
         return f"rolled back to model {entry.version}"
 
-    return _do(arguments, arguments.strategy, "POST", "/v1/model/rollback", directly)
+    with done_once("models list"):
+        return _do(arguments, arguments.strategy, "POST", "/v1/model/rollback", directly)
 
 
 def shadow(arguments: argparse.Namespace) -> int:

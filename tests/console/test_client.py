@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import select
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,3 +57,23 @@ def test_an_engine_that_ends_is_no_other_version(
     answers.append(said)
     with pytest.raises(LinkError, match=told):
         ask(state_dir, "GET", "/v1/health", Health)
+
+
+def test_an_engine_that_is_killed_before_it_reads_hung_up(tmp_path: Path) -> None:
+    where = tmp_path / "state"
+    prepare(where)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(socket_path(where)))
+        socket_path(where).chmod(0o600)
+        server.listen()
+
+        def killed() -> None:
+            line, _ = server.accept()
+            select.select([line], [], [], 10)
+            line.close()
+
+        thread = threading.Thread(target=killed)
+        thread.start()
+        with pytest.raises(LinkError, match="hung up before it answered"):
+            ask(where, "POST", "/v1/flatten", Health)
+        thread.join(10)

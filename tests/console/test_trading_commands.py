@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from console.cli import account, explain, flatten, limits, main, order, orders, targets
+from console.cli import account, explain, flatten, limits, main, models_switch, order, orders, targets
 from console.cli.arguments import parse
 from engine.api.page import Page
 from engine.api.protocol import Reply
@@ -287,6 +287,29 @@ def test_only_what_may_have_reached_an_engine_may_have_been_placed(
         monkeypatch.setattr(order, "ask", hangs_up)
     assert main(("order", "buy", "A", "1", "--yes", "--state-dir", str(tmp_path))) == 4
     assert ("may have been placed" in capsys.readouterr().err) is placed
+
+
+@pytest.mark.parametrize(
+    ("words", "there", "told"),
+    [
+        ("flatten A --percent 50", True, True),
+        ("flatten A --percent 50", False, False),
+        ("models rollback", True, True),
+    ],
+)
+def test_what_does_more_when_it_is_done_twice_may_be_done_where_nobody_answered(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str, there: bool, told: bool
+) -> None:
+    """Asked for again in good faith, half of it was a quarter more than was wanted."""
+    if there:
+
+        def hangs_up(*_: object, **__: object) -> None:
+            raise LinkError("the engine hung up")
+
+        monkeypatch.setattr(flatten, "ask", hangs_up)
+        monkeypatch.setattr(models_switch, "ask", hangs_up)
+    assert main((*words.split(), "--state-dir", str(tmp_path))) == 4
+    assert ("may be done: look at `tickdesk" in capsys.readouterr().err) is told
 
 
 @pytest.mark.parametrize(
