@@ -24,6 +24,8 @@ from engine.text import clean
 from engine.user_module import told as told_of
 
 MAX_WEIGHT = 100.0
+_CHECK_S = 60.0
+"""A user's check of parameters that takes longer is interrupted, wherever it is asked."""
 _WORD = 1 << 63
 
 ParamValue = bool | int | float | str
@@ -158,7 +160,7 @@ def kept_params(kind: type[Strategy], section: Mapping[str, Any], kept: Mapping[
 
 def defaults(kind: type[_S]) -> _S:
     """What is checked where it is made is checked by the user's code: see ``Apart``."""
-    return Apart().load(kind)
+    return Apart(_CHECK_S).load(kind)
 
 
 def _convert(name: str, kind: type[Strategy], values: dict[str, Any], into: type[_S]) -> _S:
@@ -167,7 +169,7 @@ def _convert(name: str, kind: type[Strategy], values: dict[str, Any], into: type
 
 def _into(name: str, values: dict[str, Any], into: type[_S], known: str) -> _S:
     try:
-        params: _S = Apart().load(partial(msgspec.convert, values, into, strict=False))
+        params: _S = Apart(_CHECK_S).load(partial(msgspec.convert, values, into, strict=False))
         for key in into.__struct_fields__:
             value = getattr(params, key)
             if isinstance(value, float) and not math.isfinite(value):
@@ -182,9 +184,8 @@ def _into(name: str, values: dict[str, Any], into: type[_S], known: str) -> _S:
         raise ConfigError(f"strategies.{name}.{told}; its keys are {known}") from None
     except KeyboardInterrupt:
         raise
-    except (
-        BaseException
-    ) as error:  # a user's __post_init__: a start that takes up what was kept must not fail
+    except BaseException as error:
+        # A user's __post_init__: a start that takes up what was kept must not fail.
         raise ConfigError(f"strategies.{name}: its parameters are refused, {told_of(error)}") from None
     return params
 

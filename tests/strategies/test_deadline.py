@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import ConfigError
 from engine.strategies.deadline import within
 from engine.strategies.registry import StrategySet
 from tests.strategies.rows import feature_row, hear
@@ -91,6 +92,11 @@ class Loops(Strategy):
 
     class Params(Strategy.Params):
         made: bool = False
+        checked: bool = False
+
+        def __post_init__(self):
+            while self.checked:
+                pass
 
     def __init__(self, params):
         super().__init__(params)
@@ -127,3 +133,14 @@ def test_one_that_cannot_be_made_is_refused(folder: Path, monkeypatch: pytest.Mo
     strategies = StrategySet(settings, folder, timer=time.perf_counter_ns, stuck_s=SOON_S)
     states = {state.name: state.error for state in strategies.states()}
     assert "did not come back within 0.05 s" in states["loops"]
+
+
+def test_parameters_whose_check_does_not_come_back_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strategies = StrategySet({}, folder, timer=time.perf_counter_ns, stuck_s=SOON_S)
+    monkeypatch.setattr("engine.strategies.settings._CHECK_S", SOON_S)
+    monkeypatch.setattr("engine.strategies.apart._LOAD_S", SOON_S)
+    with pytest.raises(ConfigError, match=r"did not come back within 0\.05 s"):
+        strategies.set_params("loops", {"checked": True})
+    assert strategies.enabled("loops")
