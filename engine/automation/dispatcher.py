@@ -25,6 +25,8 @@ PERIODIC = "periodic"
 """In place of a signal's source, in statistics."""
 MAX_WAITING = 100_000
 """Signals that wait for a batch; beyond them the oldest are lost."""
+MAX_HELD = 10_000
+"""Jobs that wait for room among those that run; what is matched beyond them is skipped."""
 LATENCIES = 2_000
 """Of each type of signal, the newest."""
 NEVER = 0
@@ -84,6 +86,7 @@ class Entry:
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
         self.matched = self.started = self.succeeded = self.failed = self.running = 0
+        """``running``: at work, or held."""
         self.last_ns = NEVER
         self.last: dict[str, int] = {}
         """By symbol: when it was last wanted; kept where there is a cooldown."""
@@ -102,6 +105,9 @@ class Dispatcher:
         self._index = Index()
         self._waiting: deque[tuple[int, Signal]] = deque(maxlen=MAX_WAITING)
         self._running: set[tuple[str, str]] = set()
+        """(name, symbol) of what runs, and of what is held."""
+        self._held: deque[Job] = deque()
+        """Wanted while ``max_running`` ran: first come, first served."""
         self._last: dict[str, dict[str, int]] = {}
         self.entries: dict[str, Entry] = {}
         """By name, in order of name."""
@@ -161,6 +167,11 @@ class Dispatcher:
         """Signals that wait for the next batch."""
         return len(self._waiting)
 
+    @property
+    def held(self) -> int:
+        """Jobs that wait until others have ended."""
+        return len(self._held)
+
     def due_ns(self) -> int | None:
         """When the next periodic trigger is due; None without one."""
         return min((entry.due_ns for entry in self.entries.values() if entry.due_ns), default=None)
@@ -168,14 +179,30 @@ class Dispatcher:
     def match(self, now_ns: int, at_ns: int) -> list[Job]:
         """The jobs of all that waits and of all periods that are over, in order.
 
-        What already runs for a symbol, or was wanted a moment ago, is skipped; so is what is beyond
-        ``max_running``.
+        What already runs for a symbol, or was wanted a moment ago, is skipped. What is beyond ``max_running``
+        is held until there is room, a signal's for no longer than the signal lives.
         """
-        jobs = self._match_signals()
+        if self._held:
+            self._drop_outdated(now_ns)
+        wanted = self._match_signals()
         for entry in self.entries.values():
             if entry.due_ns and entry.due_ns <= now_ns:
-                self._match_period(entry, now_ns, at_ns, jobs)
-        return jobs
+                self._match_period(entry, now_ns, at_ns, wanted)
+        room = self._max_running - (len(self._running) - len(self._held) - len(wanted))
+        if not self._held and len(wanted) <= room:
+            return wanted
+        self._held.extend(wanted)
+        return [self._held.popleft() for _ in range(min(room, len(self._held)))]
+
+    def _drop_outdated(self, now_ns: int) -> None:
+        """Nobody wants any more what was held for too long, or what a person has changed."""
+        held, self._held = self._held, deque()
+        for job in held:
+            old = job.signal is not None and now_ns - job.ns >= job.signal.ttl_ns
+            if old or self.withdrawn(job):
+                self.unrecorded(job)
+            else:
+                self._held.append(job)
 
     def _match_signals(self) -> list[Job]:
         waiting, self._waiting = self._waiting, deque(maxlen=MAX_WAITING)
@@ -206,7 +233,7 @@ class Dispatcher:
         entry.matched += 1
         tally.matched += 1
         key = name, symbol
-        if key in self._running or len(self._running) >= self._max_running:
+        if key in self._running or self._full:
             tally.skipped += 1
             return
         self._running.add(key)
@@ -214,6 +241,10 @@ class Dispatcher:
         if watch.cooldown_ns:
             watch.last[symbol] = ns
         jobs.append(Job(run_id(name, symbol, ns), entry.definition, signal, ns, at_ns))
+
+    @property
+    def _full(self) -> bool:
+        return len(self._running) >= self._max_running + MAX_HELD
 
     def _match_period(self, entry: Entry, now_ns: int, at_ns: int, jobs: list[Job]) -> None:
         trigger, due_ns = entry.definition.trigger, entry.due_ns
@@ -224,7 +255,7 @@ class Dispatcher:
         tally.matched += 1
         entry.matched += 1
         key = entry.definition.name, ""
-        if key in self._running or len(self._running) >= self._max_running:
+        if key in self._running or self._full:
             tally.skipped += 1
             return
         self._running.add(key)

@@ -72,7 +72,9 @@ class WebhookCaller:
 
     async def _attempt(self, url: URL, headers: Mapping[str, str], body: bytes, timeout_s: float) -> str:
         if self._session is None:
-            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+            # Nobody waits here for calls that hang: runs are as many as they may be.
+            connector = aiohttp.TCPConnector(limit=0)
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._post(self._session, url, headers, body)

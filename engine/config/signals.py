@@ -47,7 +47,7 @@ class AutomationsConfig(Section, frozen=True):
     refresh_s: Seconds = 30.0
     """How often the stored definitions are read again."""
     max_running: Annotated[int, Meta(ge=1, le=1000)] = 100
-    """Runs at work at the same time; what is matched beyond them is skipped."""
+    """Runs at work at the same time; what is matched beyond them waits, a signal's while the signal lives."""
     keep_runs: Count = 10_000
     """Ended runs that are kept in the log."""
     jobs: JobsConfig = JobsConfig()

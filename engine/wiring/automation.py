@@ -35,7 +35,7 @@ from engine.store import automations as stored
 from engine.store.automations import AutomationRun, EndedRun, StoredAutomation
 from engine.store.store import Store
 from engine.text import clean
-from engine.wiring.automation_rows import AutomationRows, steps_text
+from engine.wiring.automation_rows import AutomationRows, document_of, steps_text, switch_text
 from engine.wiring.automation_steps import Steps, who
 from engine.wiring.automation_symbols import at_desk
 from engine.wiring.desk import Desk
@@ -84,6 +84,8 @@ class Automations:
         self._timer = timer
         self._keep = keep
         self._tape = tape
+        self._crowded = False
+        """Runs waited for others at the last turn."""
         self._symbols = 0
         """Of the desk, when names were looked for among them."""
         self._steps = Steps(desk, tape=tape, keep=keep)
@@ -143,7 +145,7 @@ class Automations:
         found = self._stored.get(name)
         if found is None:
             return None
-        document = _document(found)
+        document = document_of(found)
         return found.definition.encode() if document is None else msgspec.json.encode(document)
 
     # --- changing ---
@@ -162,7 +164,7 @@ class Automations:
         if scored := scored_names(parsed):
             warning += f"; {', '.join(scored)} only scores for the blend, and starts nothing"
         return self._told(
-            who, f"{name} {_switch(parsed.active)}: {parsed.trigger} → {steps_text(parsed)}{warning}"
+            who, f"{name} {switch_text(parsed.active)}: {parsed.trigger} → {steps_text(parsed)}{warning}"
         )
 
     async def set_active(self, name: str, active: bool, who: str) -> str:
@@ -172,7 +174,7 @@ class Automations:
             if active and name in self._refused:
                 raise AutomationError(self._refused[name])
             await self._write(stored.put(StoredAutomation(name, found.definition, active, self._clock())))
-        return self._told(who, f"{name} {_switch(active)}")
+        return self._told(who, f"{name} {switch_text(active)}")
 
     async def remove(self, name: str, who: str) -> str:
         """Forget one; what runs of it goes no further. Raises UnknownAutomationError, StoreError."""
@@ -329,9 +331,16 @@ class Automations:
             log.warning("more than %d signals wait: the oldest are lost to automations", MAX_WAITING)
         began_ns = self._timer()
         jobs = self._dispatcher.match(self._clock(), began_ns)
+        self._tell_held(self._dispatcher.held)
         if jobs or self._ended:
             await self._begin(jobs)
             self._pace.done(began_ns, self._timer())
+
+    def _tell_held(self, held: int) -> None:
+        if held and not self._crowded:
+            running = self._config.max_running
+            log.warning("%d runs wait until others end: automations.max_running is %d", held, running)
+        self._crowded = bool(held)
 
     async def _begin(self, jobs: Sequence[Job]) -> None:
         """Record that ``jobs`` start, and how earlier ones ended; start what may run."""
@@ -393,15 +402,3 @@ class Automations:
 def _unheard(value: object, error: Exception | None) -> None:
     if error is not None:
         log.error("the last runs could not be recorded: %s", error)
-
-
-def _document(found: StoredAutomation) -> dict[str, Any] | None:
-    try:
-        document = msgspec.json.decode(found.definition)
-    except msgspec.DecodeError:
-        return None
-    return {**document, "active": found.active} if isinstance(document, dict) else None
-
-
-def _switch(active: bool) -> str:
-    return "on" if active else "off"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
+
+import msgspec
 
 from engine.api.protocol import AutomationRow, SignalStatistics
 from engine.automation.definition import Definition
 from engine.automation.dispatcher import Dispatcher, Entry
+from engine.store.automations import StoredAutomation
 
 
 class AutomationRows:
@@ -70,3 +74,16 @@ class AutomationRows:
 def steps_text(definition: Definition) -> str:
     """The steps in words."""
     return ", ".join(map(str, definition.steps))
+
+
+def switch_text(active: bool) -> str:
+    return "on" if active else "off"
+
+
+def document_of(found: StoredAutomation) -> dict[str, Any] | None:
+    """What is stored as a document, with whether it is active now; None for what is none."""
+    try:
+        document = msgspec.json.decode(found.definition)
+    except msgspec.DecodeError:
+        return None
+    return {**document, "active": found.active} if isinstance(document, dict) else None

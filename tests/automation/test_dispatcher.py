@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,8 +124,61 @@ def test_what_the_store_refuses_may_run_again() -> None:
 def test_no_more_than_so_many_run() -> None:
     target = dispatcher(watch("a"), watch("b"), watch("c"), max_running=2)
     target.offer(signal(), 0)
-    assert [job.name for job in target.match(T0, 0)] == ["a", "b"]
+    first, second = target.match(T0, 0)
+    assert (first.name, second.name, target.held) == ("a", "b", 1)
+    assert target.match(T0, 0) == []
+    target.ended(second, "")
+    (third,) = target.match(T0 + NS, 0)
+    assert (third.name, third.ns, target.held) == ("c", T0, 0)
+    target.ended(first, "")
+    target.ended(third, "")
+    assert target.tallies["rapid_rise"].skipped == 0
+    assert [entry.running for entry in target.entries.values()] == [0, 0, 0]
+
+
+def test_all_of_many_periods_that_are_over_at_once_run() -> None:
+    every = [periodic(f"a{number:02}", every_s=60) for number in range(25)]
+    target = dispatcher(*every, max_running=10)
+    done: list[str] = []
+    while jobs := target.match(T0 + 60 * NS, 0):
+        assert len(jobs) <= 10
+        done += [job.name for job in jobs]
+        for job in jobs:
+            target.begun(job, T0, 0)
+            target.ended(job, "")
+    assert done == [one.name for one in every]
+
+
+def test_what_waits_goes_with_its_signal() -> None:
+    """A newer signal takes its place, and no cooldown follows from it."""
+    target = dispatcher(watch("a"), watch("b", cooldown_s=3600), max_running=1)
+    target.offer(signal(), 0)
+    (first,) = target.match(T0, 0)
+    assert first.signal is not None and target.held == 1
+    late_s = first.signal.ttl_ns / NS
+    target.ended(first, "")
+    target.offer(signal(at_s=late_s), 0)
+    (again,) = target.match(T0 + first.signal.ttl_ns, 0)
+    assert (again.name, target.held) == ("a", 1)
+    target.ended(again, "")
+    (other,) = target.match(again.ns, 0)
+    assert (other.name, other.ns) == ("b", again.ns)
     assert target.tallies["rapid_rise"].skipped == 1
+
+
+@pytest.mark.parametrize("change", ["removed", "off", "steps"])
+def test_what_waits_goes_with_its_automation(change: str) -> None:
+    target = dispatcher(watch("a"), watch("b"), max_running=1)
+    target.offer(signal(), 0)
+    (first,) = target.match(T0, 0)
+    after = {
+        "removed": [],
+        "off": [watch("b", active=False)],
+        "steps": [watch("b", steps=[{"type": "notify", "text": "other"}])],
+    }[change]
+    target.load([watch("a"), *after], T0)
+    target.ended(first, "")
+    assert target.match(T0, 0) == [] and target.held == 0
 
 
 def test_counts_errors_and_latency() -> None:
@@ -218,10 +272,8 @@ SOURCES = ("trend", "rapid_rise", "sentiment")
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def naive(
-    definitions: Sequence[Definition], signals: Sequence[Signal], max_running: int
-) -> list[tuple[str, str, int]]:
-    """(name, symbol, ns) of every job, when no run ends before the last signal."""
+def naive(definitions: Sequence[Definition], signals: Sequence[Signal]) -> list[tuple[str, str, int]]:
+    """(name, symbol, ns) of every job that is wanted, when no run ends before the last signal."""
     running: set[tuple[str, str]] = set()
     last: dict[tuple[str, str], int] = {}
     jobs = []
@@ -244,7 +296,7 @@ def naive(
                 continue
             if key in last and one.ns - last[key] < trigger.cooldown_s * NS:
                 continue
-            if key in running or len(running) >= max_running:
+            if key in running:
                 continue
             running.add(key)
             last[key] = one.ns
@@ -302,7 +354,9 @@ def test_every_job_of_the_naive_matcher_and_no_other(
         for one in signals[start:end]:
             target.offer(one, 0)
         found += [(job.name, job.symbol, job.ns) for job in target.match(T0, 0)]
-    assert found == naive(definitions, signals, max_running)
+    wanted = naive(definitions, signals)
+    assert found == wanted[:max_running]
+    assert target.held == len(wanted[max_running:])
     tallies = target.tallies.values()
     assert sum(tally.seen for tally in tallies) == len(signals)
-    assert sum(tally.matched - tally.skipped for tally in tallies) == len(found)
+    assert sum(tally.matched - tally.skipped for tally in tallies) == len(wanted)

@@ -242,3 +242,17 @@ async def test_what_could_not_be_recorded_begins_no_cooldown(database: Path) -> 
         running.signal(symbol="sim:ETH-USD", at_s=3)
         await running.ended(2)
         assert running.row().matched == 3, "what ran did begin one"
+
+
+async def test_more_than_may_run_at_once_run_one_after_the_other(
+    database: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = Config(automations=AutomationsConfig(max_running=2))
+    async with Running(database, config=config) as running:
+        for number in range(5):
+            await running.put(f"a{number}", NOTIFY)
+        running.signal()
+        await until(lambda: [row.succeeded for row in running.automations.rows()] == [1] * 5)
+        (statistics,) = running.automations.statistics()
+        assert (statistics.matched, statistics.started, statistics.skipped) == (5, 5, 0)
+    assert caplog.text.count("3 runs wait until others end: automations.max_running is 2") == 1

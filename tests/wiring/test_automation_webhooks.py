@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.automation.environment import resolve
+from engine.automation.parts import Webhook
+from engine.automation.webhook import WebhookCaller
 from engine.errors import AutomationError
 from engine.feeds.sources.alpha_vantage import AlphaVantage
 from engine.feeds.sources.polygon import Polygon
@@ -180,3 +183,18 @@ async def test_on_a_tape_nothing_outside_is_called(database: Path) -> None:
         running.signal()
         assert (await running.ended(1)).succeeded == 1
         assert not hook.calls and len(running.alerts("automation:one")) == 1
+
+
+async def test_calls_that_hang_keep_no_other_from_being_made() -> None:
+    calls = 120
+    async with serving() as hook:
+        hook.answers = ["hang"]
+        caller = WebhookCaller({}, pause_s=0.01)
+        step = Webhook(url=hook.url, timeout_s=5.0, retries=0)
+        try:
+            made = [asyncio.create_task(caller.call(step, f"{number}-1", b"{}")) for number in range(calls)]
+            await until(lambda: len(hook.calls) == calls)
+            hook.hanging.set()
+            assert set(await asyncio.gather(*made)) == {"webhook answered 200"}
+        finally:
+            await caller.close()
