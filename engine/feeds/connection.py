@@ -363,6 +363,7 @@ class SocketFeed:
             if first is not None and first.subscribed and not first.doubted.is_set():
                 self._delivery.connected()
             self._delivery.tick(first.decoder.books if first is not None else None)
+            self._status.show()  # what was wrong may be right without an event
 
 
 def _as_good(new: Session, old: Session, *, late: bool = False) -> bool:

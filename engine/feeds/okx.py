@@ -10,12 +10,13 @@ Protocol: https://www.okx.com/docs-v5/en/#order-book-trading-market-data.
   rise by one per trade, so a message that is missing shows; REST tells the single trades. The first message
   after a subscription may be a trade of long ago: it is marked as backfilled.
 - Sizes of spot are base units. Those of swaps and futures are contracts: told in base units as soon as the
-  venue's instruments are known (of a capture: told at its head), and in contracts before. The books keep
-  contracts.
+  venue's instruments are known (of a capture: told at its head). Before, quotes are told without sizes, and
+  trades and depths not at all. The books keep contracts.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
 from collections.abc import Iterable, Mapping
@@ -199,7 +200,7 @@ class OkxDecoder(VenueDecoder):
         super().__init__(natives, book_levels=book_levels)
         self._contracts: Mapping[str, Contract] = contracts if contracts is not None else {}
         self._unsized = [one for one in self._symbols if kind(one) != "SPOT"] if contracts is not None else []
-        """Native symbols whose contract may not be known yet."""
+        """Native symbols whose contract was not known yet."""
         self._tell_unsized()
         self._sums = sums
         self._last_ids: dict[str, int] = {}
@@ -295,7 +296,8 @@ class OkxDecoder(VenueDecoder):
     def _print(self, one: _Print, recv_ns: int, out: list[MarketEvent]) -> None:
         native, trade_id, event_ns = one.instId, one.tradeId, one.ts * MS
         symbol = self._symbol(native)
-        if not symbol:
+        size = self._base_units(native, one.sz, one.px)
+        if not symbol or math.isnan(size):
             return
         last_id = self._last_ids.get(native)
         if one.count and last_id is not None and trade_id - one.count > last_id:
@@ -305,7 +307,6 @@ class OkxDecoder(VenueDecoder):
             self._sums.add(native, trade_id - one.count + 1, trade_id)
         self._last_ids[native] = trade_id if last_id is None else max(last_id, trade_id)
         side = 1 if one.side == "buy" else -1 if one.side == "sell" else 0
-        size = self._base_units(native, one.sz, one.px)
         old = last_id is None and recv_ns - event_ns > _OLD_NS
         out.append(Trade(symbol, trade_id, one.px, size, side, event_ns, recv_ns, old))
 
@@ -323,10 +324,8 @@ class OkxDecoder(VenueDecoder):
         symbol = self._symbol(native)
         if symbol:
             (low, bid_size), (high, ask_size) = _best(bid), _best(ask)
-            bid_size, ask_size = (
-                self._base_units(native, bid_size, low),
-                self._base_units(native, ask_size, high),
-            )
+            bid_size = self._base_units(native, bid_size, low)
+            ask_size = self._base_units(native, ask_size, high)
             out.append(Quote(symbol, low, bid_size, high, ask_size, ms * MS, recv_ns))
 
     def _book(self, arg: _Arg, levels: _Levels, snapshot: bool, recv_ns: int, out: list[MarketEvent]) -> None:
@@ -376,24 +375,25 @@ class OkxDecoder(VenueDecoder):
 
     def _base_units(self, native: str, size: float, price: float) -> float:
         contract = self._contracts.get(native)
-        return size if contract is None else contract.base_units(size, price)
+        if contract is None:
+            return math.nan if native in self._unsized else size
+        return contract.base_units(size, price)
 
     def _tell_unsized(self) -> None:
         self._unsized = [native for native in self._unsized if native not in self._contracts]
         self.troubles.pop(_UNSIZED, None)
         if self._unsized:
             names = clean(", ".join(self._unsized), 60)
-            self.troubles[_UNSIZED] = (
-                f"sizes of {names} are contracts until the venue's instruments are known"
-            )
+            self.troubles[_UNSIZED] = f"no trades or sizes of {names} until instruments are known"
 
     def _scale(self, out: list[MarketEvent], start: int) -> None:
-        """Have the depths from ``start`` on tell base units."""
-        if self._contracts:
-            for at in range(start, len(out)):
-                event = out[at]
-                contract = (
-                    self._contracts.get(event.symbol.partition(":")[2]) if type(event) is Depth else None
-                )
-                if contract is not None and type(event) is Depth:
-                    out[at] = contract.depth(event)
+        """Have the depths from ``start`` on tell base units; those that cannot yet are dropped."""
+        if self._contracts or self._unsized:
+            told, out[start:] = out[start:], []
+            for event in told:
+                native = event.symbol.partition(":")[2] if type(event) is Depth else ""
+                contract = self._contracts.get(native)
+                if type(event) is Depth and contract is not None:
+                    out.append(contract.depth(event))
+                elif native not in self._unsized:
+                    out.append(event)

@@ -8,6 +8,7 @@ on a socket of their own, at ``/ws/v5/business``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
@@ -210,8 +211,11 @@ class Okx(NativeVenue):
         return chosen(self.name, self.natives, self._learned)
 
     def _base_units(self, native: str, size: float, price: float) -> float:
+        """NaN where nobody knows yet what a contract is."""
         contract = self._contracts.get(native)
-        return size if contract is None else contract.base_units(size, price)
+        if contract is not None:
+            return contract.base_units(size, price)
+        return size if kind(native) == "SPOT" else math.nan
 
     def quote_request(self, native: str) -> Request:
         return Request("/api/v5/market/ticker", (("instId", native),))
@@ -228,7 +232,9 @@ class Okx(NativeVenue):
         return Request("/api/v5/market/trades", (("instId", native), ("limit", str(_RECENT))))
 
     def parse_trades(self, native: str, body: bytes, recv_ns: int) -> list[Trade]:
-        """Without those that the socket told in a sum."""
+        """Without those that the socket told in a sum; none where nobody knows yet what a contract is."""
+        if kind(native) != "SPOT" and native not in self._contracts:
+            return []
         rows = sorted(_rest_trades(_data(body)), key=lambda row: row.tradeId)
         told = self._sums.parts(native, (row.tradeId for row in rows))
         return [

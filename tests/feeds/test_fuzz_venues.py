@@ -16,6 +16,7 @@ import pytest
 from engine.events import Candle, Depth, Malformed, MarketEvent, Quote, Trade
 from engine.feeds.alpaca import AlpacaDecoder
 from engine.feeds.bybit import BybitDecoder
+from engine.feeds.contract import Contract
 from engine.feeds.decoder import VenueDecoder
 from engine.feeds.okx import OkxDecoder
 from engine.feeds.okx_sums import Sums
@@ -35,7 +36,8 @@ JUNK = (b'"', b"{", b"]", b"-", b"1e400", b"null", b"\x00", b"\xf0\x9f", b"\\ud8
 
 def okx() -> tuple[VenueDecoder, list[str]]:
     natives = ["BTC-USD-220527", "UNI-USD-SWAP", "BTC-USDT"]
-    return OkxDecoder(natives, sums=Sums(), contracts={}), natives
+    contracts = dict.fromkeys(natives, Contract(10.0, False))
+    return OkxDecoder(natives, sums=Sums(), contracts=contracts), natives
 
 
 def bybit() -> tuple[VenueDecoder, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -220,9 +221,7 @@ def test_the_first_trade_of_a_connection_may_be_history() -> None:
 def test_sizes_of_contracts_are_told_in_base_units_once_they_are_known() -> None:
     venue = Okx(FeedConfig(symbols=("BTC-USDT-SWAP", "BTC-USD-220527", "BTC-USDT")))
     decoder = venue.decoder()
-    (before,) = decoded(decoder, trade(1, 1, native="BTC-USDT-SWAP"))
-    assert isinstance(before, Trade) and before.size == 2.0
-    assert "are contracts until" in decoder.troubles["contracts"]
+    assert "until instruments are known" in decoder.troubles["contracts"]
     requests = [*venue.before_instruments(), venue.instruments_request()]
     assert sorted(dict(one.params)["instType"] for one in requests) == ["FUTURES", "SPOT", "SWAP"]
     for kind in ("SPOT", "SWAP"):
@@ -405,6 +404,37 @@ def test_subscriptions_are_batched_and_bars_have_a_socket_of_their_own() -> None
     assert isinstance(bars, OkxBars) and "candle1m" in bars.subscribe()[0]
     assert bars.connect_url(data.ws_url) == "wss://ws.okx.com:8443/ws/v5/business"
     assert "books" not in data.subscribe()[0] and data.ping_frame == "ping" and 0 < data.ping_s < 30
+
+
+def test_counts_of_contracts_that_nobody_knows_are_no_sizes() -> None:
+    native = "BTC-USDT-SWAP"
+    venue = Okx(FeedConfig(symbols=(native, "BTC-USDT")))
+    decoder = venue.decoder()
+    levels = {"asks": [["101", "1"]], "bids": [["99", "2"]], "ts": "1700000000000"}
+    top = json.dumps(
+        {"arg": {"channel": "bbo-tbt", "instId": native}, "data": [levels]}, separators=(",", ":")
+    )
+    tick = {"bidPx": "99", "bidSz": "100", "askPx": "101", "askSz": "200", "ts": "5"}
+    page = {"px": "100", "sz": "1", "side": "buy", "ts": "1700000000000", "tradeId": "7"}
+
+    def told(name: str = native) -> list[MarketEvent]:
+        frames = [frame.replace("BTC-USDT", name) for frame in (trade(1, 1), SNAPSHOT)]
+        return decoded(decoder, *frames, ns=10**9)
+
+    assert told() == []
+    (quote,) = decoded(decoder, top)
+    polled = venue.parse_quote(native, json.dumps({"code": "0", "data": [tick]}).encode(), 9)
+    for one in (quote, polled):  # prices are right: stops are watched
+        assert isinstance(one, Quote) and (one.bid, one.ask) == (99.0, 101.0)
+        assert math.isnan(one.bid_size) and math.isnan(one.ask_size)
+    assert venue.parse_trades(native, json.dumps({"code": "0", "data": [page]}).encode(), 9) == []
+    assert [type(one) for one in told("BTC-USDT")] == [Trade, Depth]
+    venue.learn(json.dumps(INSTRUMENTS["SWAP"]).encode())
+    first, depth = decoded(
+        decoder, trade(5, 1, native=native), SNAPSHOT.replace("BTC-USDT", native), ns=2 * 10**9
+    )
+    assert isinstance(first, Trade) and first.size == 0.02  # what came before is no gap: data begins here
+    assert isinstance(depth, Depth) and depth.bids[0] == (99.0, 0.01)
 
 
 @pytest.mark.parametrize("part", [0, 1])

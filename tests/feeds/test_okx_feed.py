@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 
 from engine.events import BookStatus, Candle, Depth, FeedState
@@ -175,6 +176,28 @@ async def test_a_connection_takes_over_once_all_is_acknowledged() -> None:
         await feed.until(lambda: any(one.trade_id == 102 for one in feed.trades))
     assert [arg["instId"] for arg in args] == [NATIVE, NATIVE, "ETH-USDT", "ETH-USDT"]
     assert [one.trade_id for one in feed.trades] == [100, 101, 102] and not feed.gaps
+
+
+async def test_contracts_that_are_learned_late_are_told_no_more() -> None:
+    native = "BTC-USDT-SWAP"
+    swap = {"instId": native, "tickSz": "0.1", "lotSz": "1", "ctVal": "0.01", "ctType": "linear"}
+
+    def rest(path: str, query: dict[str, str]) -> str:
+        return json.dumps({"code": "0", "data": [swap] if path.endswith("/instruments") else []})
+
+    async def talk(line: Line) -> None:
+        await acknowledge(line)
+        await line.tell(top().replace(NATIVE, native))
+        while await line.hear("ping"):
+            await line.tell("pong", top().replace(NATIVE, native))
+
+    async with SmallVenue(talk, rest) as server, listening(server, "okx", native, silence_s=2.0) as feed:
+        await feed.until(lambda: bool(feed.quotes))
+        assert math.isnan(feed.quotes[0].bid_size)
+        await feed.until(lambda: "until instruments are known" in feed.feed.stats.detail)
+        await feed.feed.instruments()
+        await feed.until(lambda: "until instruments are known" not in feed.feed.stats.detail)
+        await feed.until(lambda: feed.quotes[-1].bid_size == 0.02)
 
 
 class Public:
