@@ -14,7 +14,7 @@ from console.screens.amend import AmendScreen
 from console.screens.close import CloseScreen
 from console.screens.confirm import ConfirmScreen
 from engine.api.protocol import StateFrame
-from engine.api.trading_protocol import AmendPatch, FlattenPatch
+from engine.api.trading_protocol import AmendPatch, FlattenPatch, OrderPreview
 from tests.console import sample_account
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
@@ -131,6 +131,35 @@ async def test_what_risk_says_of_an_amendment_is_shown_before_it_is_sent() -> No
         await until(pilot, lambda: "risk ✗ PRICE_COLLAR" in text_of(app))
         await press(pilot, "enter")
         assert isinstance(app.screen, ConfirmScreen) and "risk ✗ PRICE_COLLAR" in text_of(app)
+    assert link.sent == []
+
+
+async def test_a_line_that_stands_still_leaves_no_old_verdict_on_an_amendment() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, "4", "j", "j", "m", "9")
+        screen = app.screen
+        assert isinstance(screen, AmendScreen)
+        await until(pilot, lambda: "approved" in text_of(app))
+        gate, judge = asyncio.Event(), link.preview_amendment
+
+        async def stalled(id: str, patch: AmendPatch) -> OrderPreview:
+            await gate.wait()
+            return await judge(id, patch)
+
+        link.preview_amendment = stalled  # type: ignore[method-assign]
+        screen.follow()
+        await until(pilot, lambda: screen.judged_since is not None)
+        assert screen.judged_since is not None
+        screen.judged_since -= 3
+        screen.follow()
+        assert "no answer for" in text_of(app) and "approved" not in text_of(app)
+        await press(pilot, "enter")
+        assert isinstance(app.screen, ConfirmScreen)
+        assert "no answer for" in text_of(app) and "approved" not in text_of(app)
+        gate.set()
+        await until(pilot, lambda: "approved" in text_of(app))
+        assert "no answer" not in text_of(app)
     assert link.sent == []
 
 
